@@ -75,9 +75,9 @@ extern const bk_traits *bk_py;      /* set once by bk_py_init */
     X(int) X(float) X(bool) X(complex) X(str) X(bytes) X(bytearray) X(list) X(tuple) X(dict) X(set) X(frozenset) \
     X(range) X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed)                \
     X(list_reverseiterator) X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type)     \
-    X(cell) X(none_type) X(memoryview) X(none) X(true_) X(false_) X(not_implemented) X(array_array) X(ndarray)
+    X(cell) X(none_type) X(memoryview) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
 typedef struct {
-#define X(n) bk_obj *n;
+#define X(n) bk_obj *t_##n;
     BK_KNOWN(X)
 #undef X
     /* NumPy's scalar types and built-in descriptors by type number (0 bool .. 16 clongdouble, 23 half); NULL otherwise */
