@@ -193,4 +193,11 @@ void bk_codestate_free(bk_codestate *s);
 
 /* loads the backend's shared object beside this module (once, any thread); NULL with a message */
 const bk_backend *bk_py_backend(char *err, size_t errlen);
+
+/* What the build helper makes of the `count` values in ctx.args from `first` on. */
+typedef enum { BK_B_TUPLE, BK_B_LIST, BK_B_SET,
+               BK_B_MAP,            /* key, value, key, value... */
+               BK_B_CONST_KEY_MAP,  /* values, then the tuple of keys */
+               BK_B_STRING,         /* exact strings, joined */
+               BK_B_SLICE2, BK_B_SLICE3 } bk_build;
 #endif
