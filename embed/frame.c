@@ -1,0 +1,17 @@
+/* Accessors of interpreter frames, for the JIT. */
+#include "embed.h"
+
+bk_frame *bk_py_current_frame(void) { return (bk_frame *)bkp_current(PyThreadState_GET()); }
+
+bk_obj *bk_py_frame_code(bk_frame *f) { return bkp_code((bkp_frame *)f); }
+
+bk_obj *bk_py_frame_func(bk_frame *f) {
+    PyObject *func = ((bkp_frame *)f)->f_funcobj;
+    return func && PyFunction_Check(func) ? func : NULL;
+}
+
+bk_obj *bk_py_frame_globals(bk_frame *f) { return ((bkp_frame *)f)->f_globals; }
+bk_obj *bk_py_frame_builtins(bk_frame *f) { return ((bkp_frame *)f)->f_builtins; }
+void **bk_py_frame_home(bk_frame *f) { return bkp_home((bkp_frame *)f); }
+bk_obj *bk_py_home_get(void **home, uint32_t slot) { return bkp_peek(home[slot]); }
+int bk_py_frame_depth(bk_frame *f) { return bkp_depth((bkp_frame *)f); }
