@@ -1,0 +1,324 @@
+/* The code generator's engine: target machines, pass pipelines, object code, linking, and the tables that go with it.
+ * One call at a time, on any thread; each compile has an LLVM context of its own, so nothing accumulates. */
+#include "lower.h"
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Object.h>
+#include <llvm-c/Orc.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define IC "instcombine<max-iterations=1;no-verify-fixpoint>"
+/* with a loop that may vectorise, and without. Never default<O2>: its SLP vectoriser takes seconds over exit stores. */
+#define PIPELINE_LOOPS                                                                                                 \
+    "function(early-cse<memssa>,jump-threading,correlated-propagation,simplifycfg," IC ",constraint-elimination,"      \
+    "loop-mssa(loop-rotate,licm),simplifycfg," IC ",loop(indvars,loop-deletion),gvn,dse,loop-vectorize," IC            \
+    ",simplifycfg)"
+#define PIPELINE_PLAIN                                                                                                 \
+    "function(early-cse<memssa>,jump-threading,correlated-propagation,simplifycfg," IC ","                             \
+    "loop-mssa(loop-rotate,licm),simplifycfg," IC ",gvn,dse," IC ",simplifycfg)"
+
+enum { LEVELS = 3 };
+
+static struct {
+    bool ready, disassembler;
+    char *triple, *cpu, *features, *layout;
+    LLVMTargetMachineRef tm[LEVELS];
+    LLVMOrcLLJITRef jit;
+    LLVMOrcJITDylibRef dylib;
+    void *defined[BK_NHELPERS]; /* helpers that the linker knows, at these addresses */
+    uint64_t serial;
+} engine;
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* copies and frees LLVM's message; -1 if there was one */
+static int report(LLVMErrorRef e, char *err, size_t errlen) {
+    if (!e) return 0;
+    char *m = LLVMGetErrorMessage(e);
+    snprintf(err, errlen, "LLVM: %s", m);
+    LLVMDisposeErrorMessage(m);
+    return -1;
+}
+
+/* ---- set-up ---- */
+static int make_machine(LLVMTargetRef t, int level, char *err, size_t errlen) {
+    LLVMCodeGenOptLevel cg = level == 0 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
+    engine.tm[level] =
+        LLVMCreateTargetMachine(t, engine.triple, engine.cpu, engine.features, cg, LLVMRelocPIC, LLVMCodeModelJITDefault);
+    if (!engine.tm[level]) {
+        snprintf(err, errlen, "LLVM: no code generator for %s", engine.triple);
+        return -1;
+    }
+    if (level == 0) LLVMSetTargetMachineFastISel(engine.tm[level], 1);
+    return 0;
+}
+
+static int make_machines(char *err, size_t errlen) {
+    LLVMTargetRef t;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(engine.triple, &t, &message)) {
+        snprintf(err, errlen, "LLVM: %s", message);
+        LLVMDisposeMessage(message);
+        return -1;
+    }
+    for (int level = 0; level < LEVELS; level++)
+        if (make_machine(t, level, err, errlen)) return -1;
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(engine.tm[1]);
+    engine.layout = LLVMCopyStringRepOfTargetData(data);
+    LLVMDisposeTargetData(data);
+    return 0;
+}
+
+static void ignore_link_error(void *ctx, LLVMErrorRef e) { /* the look-up returns the same error */
+    (void)ctx;
+    LLVMConsumeError(e);
+}
+
+static int make_linker(char *err, size_t errlen) {
+    LLVMOrcLLJITBuilderRef b = LLVMOrcCreateLLJITBuilder();
+    LLVMOrcJITTargetMachineBuilderRef tmb;
+    if (report(LLVMOrcJITTargetMachineBuilderDetectHost(&tmb), err, errlen)) {
+        LLVMOrcDisposeLLJITBuilder(b);
+        return -1;
+    }
+    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(b, tmb);
+    if (report(LLVMOrcCreateLLJIT(&engine.jit, b), err, errlen)) return -1;
+    engine.dylib = LLVMOrcLLJITGetMainJITDylib(engine.jit);
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(engine.jit), ignore_link_error, NULL);
+    return 0;
+}
+
+/* ---- passes and object code ---- */
+static void on_diagnostic(LLVMDiagnosticInfoRef info, void *arg) {
+    bk_lw *L = arg;
+    if (LLVMGetDiagInfoSeverity(info) != LLVMDSError) return;
+    char *text = LLVMGetDiagInfoDescription(info);
+    bk_lw_fail(L, "LLVM: %s", text);
+    LLVMDisposeMessage(text);
+}
+
+static int verify(LLVMModuleRef m, char *err, size_t errlen) {
+    char *message = NULL;
+    int bad = LLVMVerifyModule(m, LLVMReturnStatusAction, &message);
+    if (bad) snprintf(err, errlen, "invalid LLVM IR: %s", message);
+    LLVMDisposeMessage(message);
+    return bad ? -1 : 0;
+}
+
+static int level_of(const bk_compile_opts *o) { return o->level < 0 ? 0 : o->level >= LEVELS ? LEVELS - 1 : o->level; }
+
+static int run_passes(LLVMModuleRef m, const bk_lw *L, char *err, size_t errlen) {
+    LLVMPassBuilderOptionsRef po = LLVMCreatePassBuilderOptions();
+    const char *passes = L->vectorize ? PIPELINE_LOOPS : PIPELINE_PLAIN;
+    int rc = report(LLVMRunPasses(m, passes, engine.tm[level_of(L->o)], po), err, errlen);
+    LLVMDisposePassBuilderOptions(po);
+    return rc;
+}
+
+static char *module_text(LLVMModuleRef m) {
+    char *text = LLVMPrintModuleToString(m), *copy = text ? strdup(text) : NULL;
+    LLVMDisposeMessage(text);
+    return copy;
+}
+
+static LLVMMemoryBufferRef emit(LLVMModuleRef m, int level, char *err, size_t errlen) {
+    LLVMMemoryBufferRef object = NULL;
+    char *message = NULL;
+    if (!LLVMTargetMachineEmitToMemoryBuffer(engine.tm[level], m, LLVMObjectFile, &message, &object)) return object;
+    snprintf(err, errlen, "LLVM: %s", message);
+    LLVMDisposeMessage(message);
+    return NULL;
+}
+
+/* The bytes of code and of read-only data are not told by the linker; the object says how long the code is. */
+static size_t text_size(LLVMMemoryBufferRef object) {
+    char *message = NULL;
+    size_t n = 0;
+    LLVMBinaryRef bin = LLVMCreateBinary(object, NULL, &message);
+    if (!bin) {
+        LLVMDisposeMessage(message);
+        return 0;
+    }
+    LLVMSectionIteratorRef s = LLVMObjectFileCopySectionIterator(bin);
+    for (; !LLVMObjectFileIsSectionIteratorAtEnd(bin, s); LLVMMoveToNextSection(s)) {
+        const char *name = LLVMGetSectionName(s);
+        if (name && strcmp(name, ".text") == 0) n = LLVMGetSectionSize(s);
+    }
+    LLVMDisposeSectionIterator(s);
+    LLVMDisposeBinary(bin);
+    return n;
+}
+
+/* ---- linking ---- */
+static int define_helper(uint32_t id, const bk_helperinfo *h, char *err, size_t errlen) {
+    if (engine.defined[id] == h->address) return 0;
+    if (engine.defined[id]) {
+        snprintf(err, errlen, "helper %s has moved", h->name);
+        return -1;
+    }
+    char name[64];
+    snprintf(name, sizeof name, "bk_h_%s", h->name);
+    LLVMOrcCSymbolMapPair pair = {LLVMOrcLLJITMangleAndIntern(engine.jit, name),
+                                  {(LLVMOrcExecutorAddress)(uintptr_t)h->address,
+                                   {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}}};
+    if (report(LLVMOrcJITDylibDefine(engine.dylib, LLVMOrcAbsoluteSymbols(&pair, 1)), err, errlen)) return -1;
+    engine.defined[id] = h->address;
+    return 0;
+}
+
+static int define_helpers(const bk_lw *L, char *err, size_t errlen) {
+    for (uint32_t id = 0; id < BK_NHELPERS; id++)
+        if (L->helper[id] && define_helper(id, &L->o->helpers[id], err, errlen)) return -1;
+    return 0;
+}
+
+/* takes the object */
+static int link_object(LLVMMemoryBufferRef object, const char *name, bk_code *out, char *err, size_t errlen) {
+    LLVMOrcResourceTrackerRef rt = LLVMOrcJITDylibCreateResourceTracker(engine.dylib);
+    out->handle = rt;
+    if (report(LLVMOrcLLJITAddObjectFileWithRT(engine.jit, rt, object), err, errlen)) return -1;
+    LLVMOrcExecutorAddress at = 0;
+    if (report(LLVMOrcLLJITLookup(engine.jit, &at, name), err, errlen)) return -1;
+    out->entry = (bk_entry)(uintptr_t)at;
+    return 0;
+}
+
+/* ---- a compile ---- */
+static const char *helper_at(void *arg, uint64_t address) {
+    const bk_helperinfo *h = arg;
+    for (uint32_t k = 0; k < BK_NHELPERS; k++)
+        if ((uint64_t)(uintptr_t)h[k].address == address) return h[k].name;
+    return NULL;
+}
+
+static char *asm_text(const bk_code *c, const bk_compile_opts *o) {
+    if (!engine.disassembler && LLVMInitializeNativeDisassembler()) return NULL;
+    engine.disassembler = true;
+    return bk_disassemble(engine.triple, engine.cpu, engine.features, (const void *)(uintptr_t)c->entry, c->code_bytes,
+                          helper_at, (void *)(uintptr_t)o->helpers);
+}
+
+/* the tables of exits become the code's */
+static void take_tables(bk_lw *L, bk_code *out) {
+    bk_exits *x = &L->x;
+    out->exits = x->exits, out->nexits = x->nexits;
+    out->locs = x->locs, out->nlocs = x->nlocs;
+    out->consts = x->consts, out->nconsts = x->nconsts;
+    out->buf_words = L->fn->nxhome + x->ncols;
+    x->exits = NULL, x->locs = NULL, x->consts = NULL;
+}
+
+/* module -> object; the module is the caller's */
+static LLVMMemoryBufferRef to_object(LLVMModuleRef m, bk_lw *L, bk_code *out, char *err, size_t errlen) {
+    LLVMSetTarget(m, engine.triple);
+    LLVMSetDataLayout(m, engine.layout);
+    if (verify(m, err, errlen)) return NULL;
+    double t0 = now_ms();
+    if (run_passes(m, L, err, errlen)) return NULL;
+    double t1 = now_ms();
+    out->opt_ms = t1 - t0;
+    if (L->o->want_llvm) out->llvm_text = module_text(m);
+    t1 = now_ms();
+    LLVMMemoryBufferRef object = emit(m, level_of(L->o), err, errlen);
+    out->emit_ms = now_ms() - t1;
+    if (object && L->failed) { /* a diagnostic; its message is in err */
+        LLVMDisposeMemoryBuffer(object);
+        return NULL;
+    }
+    return object;
+}
+
+static LLVMMemoryBufferRef build(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, const char *name, bk_code *out,
+                                 char *err, size_t errlen) {
+    LLVMContextRef cx = LLVMContextCreate();
+    LLVMContextSetDiscardValueNames(cx, !o->want_llvm);
+    LLVMContextSetDiagnosticHandler(cx, on_diagnostic, L);
+    LLVMMemoryBufferRef object = NULL;
+    double t0 = now_ms();
+    LLVMModuleRef m = bk_lower(L, fn, o, cx, name, err, errlen);
+    out->lower_ms = now_ms() - t0;
+    if (m) {
+        object = to_object(m, L, out, err, errlen);
+        LLVMDisposeModule(m);
+    }
+    LLVMContextDispose(cx);
+    return object;
+}
+
+static void release(bk_code *c) {
+    if (c->handle) {
+        LLVMErrorRef e = LLVMOrcResourceTrackerRemove(c->handle);
+        if (e) LLVMConsumeError(e);
+        LLVMOrcReleaseResourceTracker(c->handle);
+        LLVMOrcSymbolStringPoolClearDeadEntries(
+            LLVMOrcExecutionSessionGetSymbolStringPool(LLVMOrcLLJITGetExecutionSession(engine.jit)));
+    }
+    free(c->exits);
+    free(c->locs);
+    free(c->consts);
+    free(c->llvm_text);
+    free(c->asm_text);
+    memset(c, 0, sizeof *c);
+}
+
+static void symbol_name(const bk_fn *fn, char *name, size_t n) {
+    int at = snprintf(name, n, "bk%llu.%s", (unsigned long long)++engine.serial, fn->name);
+    for (int k = 0; k < at && name[k]; k++)
+        if ((unsigned char)name[k] < 33 || (unsigned char)name[k] > 126 || name[k] == '"' || name[k] == '\\') name[k] = '_';
+}
+
+static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char *err, size_t errlen) {
+    static bk_lw L; /* large, and there is one compile at a time */
+    char name[160];
+    memset(out, 0, sizeof *out);
+    if (errlen) err[0] = 0;
+    symbol_name(fn, name, sizeof name);
+    LLVMMemoryBufferRef object = build(&L, fn, o, name, out, err, errlen);
+    int rc = -1;
+    if (object) {
+        double t0 = now_ms();
+        out->code_bytes = text_size(object);
+        rc = define_helpers(&L, err, errlen);
+        if (rc == 0) rc = link_object(object, name, out, err, errlen);
+        else LLVMDisposeMemoryBuffer(object);
+        out->emit_ms += now_ms() - t0;
+    }
+    if (rc == 0) take_tables(&L, out);
+    if (rc == 0 && o->want_asm) out->asm_text = asm_text(out, o);
+    bk_lower_free(&L);
+    if (rc) release(out);
+    return rc;
+}
+
+static int set_up(char *err, size_t errlen) {
+    if (LLVMInitializeNativeTarget() || LLVMInitializeNativeAsmPrinter()) {
+        snprintf(err, errlen, "LLVM has no code generator for this machine");
+        return -1;
+    }
+    engine.triple = LLVMGetDefaultTargetTriple();
+    engine.cpu = LLVMGetHostCPUName();
+    engine.features = LLVMGetHostCPUFeatures();
+    if (make_machines(err, errlen)) return -1;
+    return make_linker(err, errlen);
+}
+
+__attribute__((visibility("default"))) const bk_backend *bk_backend_open(char *err, size_t errlen) {
+    static char version[32];
+    static const bk_backend backend = {.version = version, .compile = compile, .release = release};
+    unsigned major, minor, patch;
+    if (!engine.ready && set_up(err, errlen)) return NULL;
+    engine.ready = true;
+    LLVMGetVersion(&major, &minor, &patch);
+    snprintf(version, sizeof version, "LLVM %u.%u.%u", major, minor, patch);
+    return &backend;
+}
