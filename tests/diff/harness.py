@@ -3,6 +3,7 @@
 A program file is executed twice, into two namespaces with separate code objects. In one of them the functions named
 by the case are enabled. Each call's Outcome must agree, and the functions must really have been compiled.
 """
+import copy
 import gc
 import inspect
 import marshal
@@ -86,6 +87,7 @@ def entered(func):
 
 def compare(source, filename, name, the_case, options):
     """One program under one setting; raises AssertionError on any difference."""
+    __tracebackhide__ = True
     plain, jit = World(source, filename), World(source, filename)
     _enable(jit, (name, *the_case.jit), options)
     outcomes = []
@@ -143,10 +145,26 @@ def check_source(source, name="run", args=((),), setting="low", compiled=True, j
                    {**SETTINGS[setting], **options})
 
 
+class Program:
+    """One program of a file."""
+
+    def __init__(self, path, name, the_case):
+        self.path, self.name, self.case = path, name, the_case
+
+    def __repr__(self):
+        return f"<{self.name}>"
+
+    def check(self, setting, must_compile):
+        with open(self.path) as file:
+            source = file.read()
+        the_case = copy.copy(self.case)
+        the_case.compiled = the_case.compiled and must_compile
+        compare(source, self.path, self.name, the_case, SETTINGS[setting])
+
+
 def programs_of(path):
-    """Names of the programs in a program file, in order."""
+    """The programs of a program file, in order."""
     with open(path) as file:
-        source = file.read()
-    world = World(source, path)
-    return source, [(name, obj.case) for name, obj in world.namespace.items()
-                    if isinstance(obj, types.FunctionType) and isinstance(getattr(obj, "case", None), Case)]
+        world = World(file.read(), path)
+    return [Program(path, name, obj.case) for name, obj in world.namespace.items()
+            if isinstance(obj, types.FunctionType) and isinstance(getattr(obj, "case", None), Case)]

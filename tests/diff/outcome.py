@@ -18,6 +18,12 @@ def _bits(x):
     return struct.pack("<d", x).hex()
 
 
+def _np_bits(array):
+    if array.dtype.char in "gG":  # 80-bit numbers have padding that says nothing
+        return str([repr(x) for x in array.ravel()])
+    return array.tobytes().hex()
+
+
 def canonical(obj, memo=None):
     """Nested tuples that name exact types and bits; shared and cyclic containers become references."""
     t = type(obj)
@@ -30,7 +36,7 @@ def canonical(obj, memo=None):
     if t is range or t is slice:
         return t.__name__, repr(obj)
     if np is not None and isinstance(obj, np.generic):
-        return "np." + t.__name__, repr(obj), obj.tobytes().hex()
+        return "np." + t.__name__, repr(obj), _np_bits(np.asarray(obj))
     if isinstance(obj, (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)):
         return "named", getattr(obj, "__qualname__", obj.__name__)
     memo = {} if memo is None else memo
@@ -40,7 +46,7 @@ def canonical(obj, memo=None):
     name = t.__module__.rpartition(".")[2] + "." + t.__qualname__
     if np is not None and isinstance(obj, np.ndarray):
         flags = obj.flags
-        body = tuple(canonical(x, memo) for x in obj.ravel()) if obj.dtype.hasobject else obj.tobytes().hex()
+        body = tuple(canonical(x, memo) for x in obj.ravel()) if obj.dtype.hasobject else _np_bits(obj)
         return name, obj.dtype.str, obj.shape, obj.strides, flags.writeable, flags.c_contiguous, body
     if isinstance(obj, (list, tuple)):
         return name, tuple(canonical(x, memo) for x in obj)
@@ -112,7 +118,19 @@ class Outcome:
         for field in dataclasses.fields(self):
             mine, its = getattr(self, field.name), getattr(other, field.name)
             if mine != its:
-                yield f"{field.name}: plain {_short(mine)}\n{' ' * len(field.name)}   jit {_short(its)}"
+                where, mine, its = first_difference(mine, its)
+                yield f"{field.name}{where}:\n    plain {_short(mine)}\n    jit   {_short(its)}"
+
+
+def first_difference(a, b, where=""):
+    """Descends to the innermost place where two canonical values differ."""
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            if x != y:
+                if not isinstance(x, tuple) or not isinstance(y, tuple) or len(x) != len(y):
+                    return where, a if len(str(a)) < 200 else x, b if len(str(b)) < 200 else y
+                return first_difference(x, y, f"{where}[{i}]")
+    return where, a, b
 
 
 def _short(x, limit=1500):
