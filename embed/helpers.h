@@ -1,0 +1,92 @@
+/* Declarations of all runtime helpers (bk_h_NAME), from include/bk_helpers.def, and what they share. */
+#ifndef BK_HELPERS_H
+#define BK_HELPERS_H
+#include "objects.h"
+#include "objects_version.h"
+
+/* numbers */
+double bk_h_fmod_py(double a, double b);
+double bk_h_ffloordiv_py(double a, double b);
+double bk_h_pow_ff(double a, double b);
+bool bk_h_pow_ok(double a, double b);
+bool bk_h_ipow_ok(int64_t a, int64_t b);
+int64_t bk_h_ipow(int64_t a, int64_t b);
+int64_t bk_h_igcd(int64_t a, int64_t b);
+int64_t bk_h_isqrt(int64_t a);
+double bk_h_idiv_true(int64_t a, int64_t b);
+int64_t bk_h_icmp_f(int64_t a, double b);
+double bk_h_f_round_half_even(double a);
+bool bk_h_f2i_ok(double a);
+#define BK_LIBM1(X)                                                                                                    \
+    X(sin)                                                                                                             \
+    X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(exp) X(exp2) X(expm1)   \
+        X(log) X(log2) X(log10) X(log1p) X(cbrt) X(erf) X(erfc)
+#define X(n) double bk_h_m_##n(double a);
+BK_LIBM1(X)
+#undef X
+double bk_h_m_atan2(double y, double x);
+double bk_h_m_hypot(double a, double b);
+double bk_h_m_fmod(double a, double b);
+double bk_h_m_pow(double a, double b);
+
+/* boxes and containers */
+void *bk_h_box_f64(double v);
+void *bk_h_box_i64(int64_t v);
+void *bk_h_box_complex(double re, double im);
+void *bk_h_box_np_i(int64_t typenum, int64_t v);
+void *bk_h_box_np_f(int64_t typenum, double v);
+void *bk_h_box_np_c(int64_t typenum, double re, double im);
+bool bk_h_unbox_i64_ok(void *o);
+int64_t bk_h_unbox_i64(void *o);
+void bk_h_dealloc(void *o);
+void bk_h_dealloc_num(void *o);
+bool bk_h_list_append(void *list, void *item);
+void *bk_h_list_new(int64_t n);
+void *bk_h_list_repeat1(void *item, int64_t n);
+void *bk_h_tuple_new(int64_t n);
+void *bk_h_list_pop(void *list);
+void *bk_h_dict_get(void *dict, void *key);
+bool bk_h_str_eq(void *a, void *b);
+void *bk_h_str_index(void *s, int64_t i);
+void *bk_h_str_concat(void *a, void *b);
+
+/* any object */
+void *bk_h_binary_op(bk_ctx *c, void *a, void *b, int64_t op);
+void *bk_h_unary_op(bk_ctx *c, void *a, int64_t op);
+void *bk_h_compare(bk_ctx *c, void *a, void *b, int64_t op);
+int64_t bk_h_truth(bk_ctx *c, void *o);
+int64_t bk_h_contains(bk_ctx *c, void *container, void *item);
+void *bk_h_getitem(bk_ctx *c, void *o, void *key);
+int64_t bk_h_setitem(bk_ctx *c, void *o, void *key, void *value);
+int64_t bk_h_delitem(bk_ctx *c, void *o, void *key);
+void *bk_h_getslice(bk_ctx *c, void *o, void *start, void *stop);
+int64_t bk_h_setslice(bk_ctx *c, void *o, void *start, void *stop, void *value);
+void *bk_h_getattr(bk_ctx *c, void *o, void *name);
+int64_t bk_h_setattr(bk_ctx *c, void *o, void *name, void *value);
+int64_t bk_h_delattr(bk_ctx *c, void *o, void *name);
+void *bk_h_getmethod(bk_ctx *c, void *o, void *name);
+void *bk_h_load_global(bk_ctx *c, void *name);
+int64_t bk_h_store_global(bk_ctx *c, void *name, void *value);
+void *bk_h_getiter(bk_ctx *c, void *o);
+void *bk_h_iternext(bk_ctx *c, void *it);
+void *bk_h_call(bk_ctx *c, void *callable, void *kwnames, int64_t first, int64_t count);
+void *bk_h_call_ex(bk_ctx *c, void *callable, void *args, void *kwargs);
+void *bk_h_intrinsic1(bk_ctx *c, void *o, int64_t which);
+void *bk_h_build(bk_ctx *c, int64_t what, int64_t first, int64_t count);
+int64_t bk_h_list_extend(bk_ctx *c, void *list, void *iterable);
+int64_t bk_h_set_add(bk_ctx *c, void *set, void *item);
+int64_t bk_h_set_update(bk_ctx *c, void *set, void *iterable);
+int64_t bk_h_map_add(bk_ctx *c, void *dict, void *key, void *value);
+int64_t bk_h_dict_update(bk_ctx *c, void *dict, void *mapping);
+int64_t bk_h_unpack(bk_ctx *c, void *iterable, int64_t n);
+void *bk_h_format(bk_ctx *c, void *value, void *spec);
+void *bk_h_convert(bk_ctx *c, void *value, int64_t how);
+void *bk_h_import_name(bk_ctx *c, void *name, void *fromlist, void *level);
+bool bk_h_has_error(void);
+void bk_h_arg_set(bk_ctx *c, int64_t i, void *p);
+void *bk_h_arg_get(bk_ctx *c, int64_t i);
+
+/* Compiled code runs inside an event callback, where events are off: they are on while a helper may run Python code. */
+static inline void bk_events_on(PyThreadState *ts) { ts->tracing--; }
+static inline void bk_events_off(PyThreadState *ts) { ts->tracing++; }
+#endif

@@ -1,0 +1,17 @@
+/* The objects part of embed: what the rest of embed calls of it (bk_py.h has what the JIT calls). */
+#ifndef BK_OBJECTS_H
+#define BK_OBJECTS_H
+#include "bk_py.h"
+
+/* Known types, helper addresses. 0, or -1 with an exception set. Call once, before anything else of this part. */
+int bk_objects_init(void);
+/* fills the object layouts of `t` (not layout, version, null_first, locals_writable); false with a reason in *why if a
+ * live object does not look as expected */
+bool bk_objects_traits(bk_traits *t, const char **why);
+/* known.c */
+int bk_known_init(void);
+/* helpers_table.c */
+void bk_helpers_fill(void);
+/* watch.c: takes the watcher ids back, breaking every ticket; for module teardown and tests */
+void bk_watch_stop(void);
+#endif

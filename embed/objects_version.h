@@ -1,0 +1,66 @@
+/* What the objects part of embed needs to know of one CPython version: the only place there with version checks. */
+#ifndef BK_OBJECTS_VERSION_H
+#define BK_OBJECTS_VERSION_H
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+#if PY_VERSION_HEX < 0x030c0000 || PY_VERSION_HEX >= 0x030e0000
+#error "embed/objects_version.h: unknown CPython version, check every layout in this file"
+#endif
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#include "internal/pycore_descrobject.h"
+#include "internal/pycore_dict.h"
+#include "internal/pycore_list.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_range.h"
+#include "internal/pycore_tuple.h"
+#include "internal/pycore_unicodeobject.h"
+#if PY_VERSION_HEX >= 0x030d0000
+#include "internal/pycore_setobject.h" /* _PySet_Update, public before */
+#endif
+#pragma GCC diagnostic pop
+#include <stdbool.h>
+
+/* --- inline values of instances */
+#if PY_VERSION_HEX >= 0x030d0000
+/* behind the object head, with a byte that tells whether they are in use */
+#define BKV_VALUES_INDIRECT false
+#define BKV_VALID_OFF ((int32_t)(sizeof(PyObject) + offsetof(PyDictValues, valid)))
+#define BKV_VALUES_OFF ((int32_t)(sizeof(PyObject) + offsetof(PyDictValues, values)))
+static inline bool bkv_has_inline_values(PyTypeObject *t) {
+    return (t->tp_flags & Py_TPFLAGS_INLINE_VALUES) && t->tp_basicsize == (Py_ssize_t)sizeof(PyObject) &&
+           ((PyHeapTypeObject *)t)->ht_cached_keys;
+}
+#else
+/* elsewhere: the word three before the object is their address - 1 (odd), or the dict */
+#define BKV_VALUES_INDIRECT true
+#define BKV_VALID_OFF ((int32_t)(-3 * (int)sizeof(void *)))
+#define BKV_VALUES_OFF ((int32_t)(2 + offsetof(PyDictValues, values)))
+static inline bool bkv_has_inline_values(PyTypeObject *t) {
+    return (t->tp_flags & Py_TPFLAGS_MANAGED_DICT) && (t->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+           ((PyHeapTypeObject *)t)->ht_cached_keys;
+}
+#endif
+
+/* --- shared keys. A type's keys object is made with the type and stays until type_clear, which reports a change of
+ * the type first; it only ever grows, and dk_nentries counts every key that was added. */
+static inline Py_ssize_t bkv_key_index(PyDictKeysObject *keys, PyObject *name) {
+    if (keys->dk_kind == DICT_KEYS_GENERAL) return -1;
+    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+        PyObject *k = DK_UNICODE_ENTRIES(keys)[i].me_key;
+        if (k == name || (k && PyUnicode_CheckExact(k) && PyUnicode_Compare(k, name) == 0)) return i;
+    }
+    return -1;
+}
+
+static inline PyObject *bkv_property_getter(PyObject *property) { return ((_PyPropertyObject *)property)->prop_get; }
+
+/* all keys of the dict are exact strings: looking one up runs no Python code */
+static inline bool bkv_dict_only_str(PyObject *d) { return ((PyDictObject *)d)->ma_keys->dk_kind != DICT_KEYS_GENERAL; }
+#endif
