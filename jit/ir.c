@@ -245,7 +245,7 @@ static uint32_t kplace(bk_fn_impl *x) {
     return p;
 }
 
-static bk_ref constant(bk_fn *f, bk_op op, int64_t imm) {
+bk_ref bk_k(bk_fn *f, bk_op op, int64_t imm) {
     bk_fn_impl *x = (bk_fn_impl *)f;
     bk_ref r = kfind(x, op, imm);
     if (r) return r;
@@ -258,13 +258,13 @@ static bk_ref constant(bk_fn *f, bk_op op, int64_t imm) {
     return r;
 }
 
-bk_ref bk_ki(bk_fn *f, int64_t v) { return constant(f, BK_K_I64, v); }
-bk_ref bk_kb(bk_fn *f, bool v) { return constant(f, BK_K_I1, v); }
-bk_ref bk_kp(bk_fn *f, const void *p) { return constant(f, BK_K_PTR, (int64_t)(intptr_t)p); }
+bk_ref bk_ki(bk_fn *f, int64_t v) { return bk_k(f, BK_K_I64, v); }
+bk_ref bk_kb(bk_fn *f, bool v) { return bk_k(f, BK_K_I1, v); }
+bk_ref bk_kp(bk_fn *f, const void *p) { return bk_k(f, BK_K_PTR, (int64_t)(intptr_t)p); }
 bk_ref bk_kf(bk_fn *f, double v) {
     int64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    return constant(f, BK_K_F64, bits);
+    return bk_k(f, BK_K_F64, bits);
 }
 
 /* ---- phis, edges, pools ------------------------------------------------------------------------------------- */

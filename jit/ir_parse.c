@@ -13,7 +13,7 @@ typedef struct {
     const char *p;
     uint32_t line;
     bk_fn *f;
-    bk_blk block;    /* being filled; BK_NONE before the first */
+    bk_blk block; /* being filled; BK_NONE before the first */
     char *err;
     size_t errlen;
     jmp_buf fail;
@@ -293,18 +293,24 @@ static void instruction(parser *ps) {
 
 /* ---- the rest ----------------------------------------------------------------------------------------------- */
 
+static void predecessors(parser *ps, bk_block *b) {
+    for (blanks(ps); *ps->p == 'b'; blanks(ps)) {
+        grow(ps, (void **)&b->preds, &b->pcap, b->npreds + 1, sizeof *b->preds);
+        b->preds[b->npreds++] = numbered(ps, 'b');
+    }
+}
+
 static void block(parser *ps, bk_blk n) {
     need_block(ps, n);
     bk_block *b = &ps->f->blocks[n];
     ps->block = n;
     if (b->nins) fail(ps, "b%u is defined twice", n);
-    if (at(ps, "header")) b->header = true;
-    if (at(ps, "preheader")) b->preheader = true, b->entry_snap = numbered(ps, 's');
-    if (at(ps, "count")) b->count = (uint32_t)number(ps);
-    if (!at(ps, "preds")) return;
-    for (blanks(ps); *ps->p == 'b'; blanks(ps)) {
-        grow(ps, (void **)&b->preds, &b->pcap, b->npreds + 1, sizeof *b->preds);
-        b->preds[b->npreds++] = numbered(ps, 'b');
+    for (;;) {
+        if (at(ps, "header")) b->header = true;
+        else if (at(ps, "preheader")) b->preheader = true, b->entry_snap = numbered(ps, 's');
+        else if (at(ps, "count")) b->count = (uint32_t)number(ps);
+        else if (at(ps, "preds")) predecessors(ps, b);
+        else return;
     }
 }
 

@@ -17,6 +17,8 @@ typedef struct {
 bool bk_grow(bk_fn *f, void **p, uint32_t *cap, uint32_t need, size_t size);
 /* tells the sharing of constants about one that was made by hand (the parser) */
 void bk_const_note(bk_fn *f, bk_ref k);
+/* the constant op (BK_K_*) imm, shared */
+bk_ref bk_k(bk_fn *f, bk_op op, int64_t imm);
 /* a new instruction that stands nowhere yet */
 bk_ref bk_ins_new(bk_fn *f, bk_op op, bk_type type, bk_ref a, bk_ref b, bk_ref c);
 /* the result type of an op whose table entry says X, from its operands; BK_V when only the builder can tell */
