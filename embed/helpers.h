@@ -19,8 +19,9 @@ double bk_h_f_round_half_even(double a);
 bool bk_h_f2i_ok(double a);
 #define BK_LIBM1(X)                                                                                                    \
     X(sin)                                                                                                             \
-    X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(exp) X(exp2) X(expm1)   \
-        X(log) X(log2) X(log10) X(log1p) X(cbrt) X(erf) X(erfc)
+    X(cos)                                                                                                             \
+    X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(exp) X(exp2) X(expm1) X(log)   \
+        X(log2) X(log10) X(log1p) X(cbrt) X(erf) X(erfc)
 #define X(n) double bk_h_m_##n(double a);
 BK_LIBM1(X)
 #undef X
@@ -85,6 +86,15 @@ void *bk_h_import_name(bk_ctx *c, void *name, void *fromlist, void *level);
 bool bk_h_has_error(void);
 void bk_h_arg_set(bk_ctx *c, int64_t i, void *p);
 void *bk_h_arg_get(bk_ctx *c, int64_t i);
+
+/* the frame */
+void bk_h_sync_i(bk_ctx *c, int64_t slot, int64_t v, void *box);
+void bk_h_sync_b(bk_ctx *c, int64_t slot, int64_t v, void *box);
+void bk_h_sync_f(bk_ctx *c, int64_t slot, double v, void *box);
+void bk_h_sync_c(bk_ctx *c, int64_t slot, int64_t typenum, double re, double im, void *box);
+void bk_h_sync_npf(bk_ctx *c, int64_t slot, int64_t typenum, double v, void *box);
+void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *box);
+bool bk_h_frame_seen(bk_ctx *c);
 
 /* Compiled code runs inside an event callback, where events are off: they are on while a helper may run Python code. */
 static inline void bk_events_on(PyThreadState *ts) { ts->tracing--; }
