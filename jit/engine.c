@@ -54,7 +54,7 @@ static int report(LLVMErrorRef e, char *err, size_t errlen) {
 static int make_machine(LLVMTargetRef t, int level, char *err, size_t errlen) {
     LLVMCodeGenOptLevel cg = level == 0 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
     engine.tm[level] =
-        LLVMCreateTargetMachine(t, engine.triple, engine.cpu, engine.features, cg, LLVMRelocPIC, LLVMCodeModelJITDefault);
+        LLVMCreateTargetMachine(t, engine.triple, engine.cpu, engine.features, cg, LLVMRelocPIC, LLVMCodeModelSmall);
     if (!engine.tm[level]) {
         snprintf(err, errlen, "LLVM: no code generator for %s", engine.triple);
         return -1;
@@ -274,7 +274,8 @@ static void release(bk_code *c) {
 static void symbol_name(const bk_fn *fn, char *name, size_t n) {
     int at = snprintf(name, n, "bk%llu.%s", (unsigned long long)++engine.serial, fn->name);
     for (int k = 0; k < at && name[k]; k++)
-        if ((unsigned char)name[k] < 33 || (unsigned char)name[k] > 126 || name[k] == '"' || name[k] == '\\') name[k] = '_';
+        if ((unsigned char)name[k] < 33 || (unsigned char)name[k] > 126 || name[k] == '"' || name[k] == '\\')
+            name[k] = '_';
 }
 
 static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char *err, size_t errlen) {

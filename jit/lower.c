@@ -167,7 +167,10 @@ static void init_blocks(bk_lw *L) {
 /* Everything that is not plain arithmetic. Sets *v for operations with a result; false: not an operation of these. */
 static bool lower_effect(bk_lw *L, bk_blk blk, bk_ref r, const bk_ins *i, LLVMValueRef *v) {
     switch (i->op) {
-    case BK_PHI: bk_flow_phi(L, r); *v = L->val[r]; break;
+    case BK_PHI:
+        bk_flow_phi(L, r);
+        *v = L->val[r];
+        break;
     case BK_LOAD: *v = bk_mem_load(L, i); break;
     case BK_STORE: bk_mem_store(L, i); break;
     case BK_HLOAD: *v = bk_mem_hload(L, i); break;
@@ -264,8 +267,8 @@ static void lower_all(bk_lw *L, const char *name) {
     bk_exits_finish(L);
 }
 
-LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVMContextRef cx, const char *name, char *err,
-                       size_t errlen) {
+LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVMContextRef cx, const char *name,
+                       char *err, size_t errlen) {
     memset(L, 0, sizeof *L);
     *L = (bk_lw){.fn = fn, .o = o, .cx = cx, .err = err, .errlen = errlen, .named = o->want_llvm};
     if (fn->oom || !fn->nblocks) bk_lw_fail(L, "the function is incomplete");

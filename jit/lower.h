@@ -65,13 +65,13 @@ typedef struct bk_lw {
     LLVMBuilderRef b;
     LLVMValueRef f, home, buf, ctx;
     LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, vd;
-    LLVMValueRef *val;                      /* per instruction */
+    LLVMValueRef *val;                       /* per instruction */
     LLVMBasicBlockRef *first, *last, *tramp; /* per IR block: where it starts and ends; the second edge to one target */
-    uint32_t *rpo, nrpo;                    /* reachable blocks, reverse postorder */
-    uint32_t *loop, *parent;                /* per block: innermost loop header + 1; per header: the loop around it */
-    bool vectorize;                         /* some innermost loop has neither guards nor calls */
-    LLVMValueRef tbaa[BK_NALIAS + 2];       /* access tags; the last two: virtual home slots, exit columns */
-    LLVMValueRef helper[BK_NHELPERS];       /* declarations made so far */
+    uint32_t *rpo, nrpo;                     /* reachable blocks, reverse postorder */
+    uint32_t *loop, *parent;                 /* per block: innermost loop header + 1; per header: the loop around it */
+    bool vectorize;                          /* some innermost loop has neither guards nor calls */
+    LLVMValueRef tbaa[BK_NALIAS + 2];        /* access tags; the last two: virtual home slots, exit columns */
+    LLVMValueRef helper[BK_NHELPERS];        /* declarations made so far */
     LLVMTypeRef helper_type[BK_NHELPERS];
     unsigned md_tbaa, md_prof, md_invariant;
     LLVMValueRef weights_exit, weights_cold, empty_md;
@@ -86,8 +86,8 @@ enum { BK_TAG_VHOME = BK_NALIAS, BK_TAG_EXIT = BK_NALIAS + 1 };
 
 /* lower.c: builds the function `name` in a new module of cx. NULL with a message in err; L's tables stay valid (and are
  * the caller's to free by bk_lower_free) either way. */
-LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVMContextRef cx, const char *name, char *err,
-                       size_t errlen);
+LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVMContextRef cx, const char *name,
+                       char *err, size_t errlen);
 void bk_lower_free(bk_lw *L);
 void bk_lw_fail(bk_lw *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* memory for n items of size, zeroed and never NULL unless the lowering has failed */
@@ -116,13 +116,13 @@ void bk_flow_jump(bk_lw *L, bk_blk b);
 void bk_flow_branch(bk_lw *L, bk_blk b, const bk_ins *i);
 
 /* lower_exit.c and lower_cols.c: exits */
-void bk_exits_plan(bk_lw *L);                        /* numbers, columns, tables, the exit block's phis */
+void bk_exits_plan(bk_lw *L);                             /* numbers, columns, tables, the exit block's phis */
 void bk_exit_unless(bk_lw *L, bk_ref r, LLVMValueRef ok); /* the builder goes on where ok held */
 void bk_exit_jump(bk_lw *L, bk_ref r);
-void bk_exit_stress(bk_lw *L, bk_ref r);             /* before the instruction does anything */
-void bk_exits_finish(bk_lw *L);                      /* fills phis, stores columns, returns the number */
+void bk_exit_stress(bk_lw *L, bk_ref r); /* before the instruction does anything */
+void bk_exits_finish(bk_lw *L);          /* fills phis, stores columns, returns the number */
 void bk_exits_free(bk_exits *x);
-void bk_cols_place(bk_lw *L, uint32_t snap);         /* columns and locs of one snapshot */
+void bk_cols_place(bk_lw *L, uint32_t snap); /* columns and locs of one snapshot */
 bk_colclass bk_cols_class(bk_type t);
 
 /* lower_ops.c: arithmetic, comparisons, conversions; NULL: not an operation of this file */

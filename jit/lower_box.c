@@ -26,8 +26,8 @@ void bk_box_incref(bk_lw *L, const bk_ins *i, bool maybe_null) {
     LLVMBasicBlockRef done = skip_null(L, p, maybe_null), mortal = bk_lw_block(L, "ref.up");
     LLVMValueRef n = bk_mem_get(L, L->i32, p, y->refcnt, BK_A_REFCNT);
     LLVMValueRef up = LLVMBuildAdd(L->b, n, LLVMConstInt(L->i32, 1, 0), "");
-    LLVMValueRef immortal = y->immortal ? LLVMBuildICmp(L->b, LLVMIntSLT, n, zero, "")
-                                        : LLVMBuildICmp(L->b, LLVMIntEQ, up, zero, "");
+    LLVMValueRef immortal =
+        y->immortal ? LLVMBuildICmp(L->b, LLVMIntSLT, n, zero, "") : LLVMBuildICmp(L->b, LLVMIntEQ, up, zero, "");
     LLVMBuildCondBr(L->b, immortal, done, mortal);
     LLVMPositionBuilderAtEnd(L->b, mortal);
     bk_mem_put(L, up, p, y->refcnt, BK_A_REFCNT);

@@ -2,7 +2,8 @@
 #include "lower.h"
 #include <string.h>
 
-/* LLVM's memory attribute: two bits (1 read, 2 write) for each of arguments' memory, memory inaccessible to us, other */
+/* LLVM's memory attribute: two bits (1 read, 2 write) for each of arguments' memory, memory inaccessible to us, other
+ */
 enum { MEM_NONE = 0, MEM_READ = 1 | 1 << 2 | 1 << 4, MEM_ALLOC = 3 << 2, MEM_ALLOC_ARGS = 3 | 3 << 2 };
 
 static bk_type letter_type(char c) {
@@ -42,8 +43,7 @@ static void declare(bk_lw *L, uint32_t id) {
     LLVMTypeRef types[16];
     unsigned n = 0;
     char name[64];
-    for (const char *c = h->args; *c && n < 16; c++)
-        types[n++] = *c == 'C' ? L->ptr : bk_lw_type(L, letter_type(*c));
+    for (const char *c = h->args; *c && n < 16; c++) types[n++] = *c == 'C' ? L->ptr : bk_lw_type(L, letter_type(*c));
     snprintf(name, sizeof name, "bk_h_%s", h->name);
     L->helper_type[id] = LLVMFunctionType(bk_lw_type(L, letter_type(h->result)), types, n, 0);
     LLVMValueRef f = L->helper[id] = LLVMAddFunction(L->mod, name, L->helper_type[id]);
@@ -76,8 +76,7 @@ LLVMValueRef bk_call_helper(bk_lw *L, uint32_t id, const LLVMValueRef *args, uin
     unsigned nout = 0;
     LLVMTypeRef result = bk_lw_type(L, letter_type(h->result));
     if (!h->address) bk_lw_fail(L, "helper %s has no address", h->name);
-    if (L->failed || !arguments(L, h, args, n, out, &nout))
-        return result == L->vd ? NULL : LLVMGetPoison(result);
+    if (L->failed || !arguments(L, h, args, n, out, &nout)) return result == L->vd ? NULL : LLVMGetPoison(result);
     if (!L->helper[id]) declare(L, id);
     return LLVMBuildCall2(L->b, L->helper_type[id], L->helper[id], out, nout, "");
 }

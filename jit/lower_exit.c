@@ -140,10 +140,10 @@ static LLVMValueRef as_word(bk_lw *L, LLVMValueRef v, bk_colclass c) {
 }
 
 typedef struct {
-    bk_ref *refs;           /* by snapshot and column */
-    LLVMValueRef *in;       /* by edge */
+    bk_ref *refs;     /* by snapshot and column */
+    LLVMValueRef *in; /* by edge */
     LLVMBasicBlockRef *from;
-    LLVMValueRef *store;    /* by column: what to store */
+    LLVMValueRef *store; /* by column: what to store */
 } finish_tables;
 
 static void fill_column(bk_lw *L, finish_tables *t, uint32_t c) {

@@ -34,8 +34,9 @@ static bool const_divisor(bk_lw *L, bk_ref b) {
     return i && i->op == BK_K_I64 && i->imm != 0 && i->imm != -1;
 }
 
-/* Python's // and %: C's quotient and remainder, corrected when the remainder has not the divisor's sign. A divisor of 0
- * or -1 is divided by 1 instead: then the operation can't trap, wherever a pass moves it (the result for 0 is unused). */
+/* Python's // and %: C's quotient and remainder, corrected when the remainder has not the divisor's sign. A divisor of
+ * 0 or -1 is divided by 1 instead: then the operation can't trap, wherever a pass moves it (the result for 0 is
+ * unused). */
 static LLVMValueRef floor_divide(bk_lw *L, const bk_ins *i) {
     LLVMValueRef a = bk_lw_val(L, i->a), b = bk_lw_val(L, i->b), d = b, zero = bk_lw_ki(L, 0), one = bk_lw_ki(L, 1);
     int k = power_of_two(L, i->b);
@@ -164,9 +165,9 @@ static LLVMValueRef is_finite(bk_lw *L, const bk_ins *i) {
 static LLVMValueRef comparison(bk_lw *L, const bk_ins *i) {
     static const LLVMIntPredicate ints[] = {LLVMIntEQ,  LLVMIntNE,  LLVMIntSLT, LLVMIntSLE,
                                             LLVMIntSGT, LLVMIntSGE, LLVMIntULT, LLVMIntULE};
-    static const LLVMRealPredicate reals[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT, LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
-    if (i->op >= BK_EQ && i->op <= BK_ULE)
-        return icmp(L, ints[i->op - BK_EQ], bk_lw_val(L, i->a), bk_lw_val(L, i->b));
+    static const LLVMRealPredicate reals[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT,
+                                              LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
+    if (i->op >= BK_EQ && i->op <= BK_ULE) return icmp(L, ints[i->op - BK_EQ], bk_lw_val(L, i->a), bk_lw_val(L, i->b));
     if (i->op >= BK_FEQ && i->op <= BK_FGE)
         return LLVMBuildFCmp(L->b, reals[i->op - BK_FEQ], bk_lw_val(L, i->a), bk_lw_val(L, i->b), "");
     switch (i->op) {
@@ -176,7 +177,8 @@ static LLVMValueRef comparison(bk_lw *L, const bk_ins *i) {
     default: return NULL;
     }
 }
-_Static_assert(BK_ULE - BK_EQ == 7 && BK_FGE - BK_FEQ == 5, "the tables in comparison() follow the order of the operations");
+_Static_assert(BK_ULE - BK_EQ == 7 && BK_FGE - BK_FEQ == 5,
+               "the tables in comparison() follow the order of the operations");
 
 static LLVMValueRef pointer_add(bk_lw *L, const bk_ins *i) {
     LLVMValueRef n = bk_lw_val(L, i->b);

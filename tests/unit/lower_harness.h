@@ -32,13 +32,25 @@ typedef struct {
 
 static object py_true = {.count = UINT32_MAX, .tag = 1 << 3, .digit = {1}};
 static object py_false = {.count = UINT32_MAX, .tag = 1 | 1 << 3, .digit = {0}};
-static bk_layout layout = {.refcnt = 0, .type = 8, .float_value = 16, .long_tag = 16, .long_digits = 24, .long_compact = 16,
-                           .breaker_bytes = 8, .breaker_mask = ~UINT64_C(0), .ip_add = -2, .true_obj = &py_true,
+static bk_layout layout = {.refcnt = 0,
+                           .type = 8,
+                           .float_value = 16,
+                           .long_tag = 16,
+                           .long_digits = 24,
+                           .long_compact = 16,
+                           .breaker_bytes = 8,
+                           .breaker_mask = ~UINT64_C(0),
+                           .ip_add = -2,
+                           .true_obj = &py_true,
                            .false_obj = &py_false};
 
 static bk_compile_opts options(void) {
-    return (bk_compile_opts){.layout = &layout, .helpers = bk_helpers, .valid = &always_valid, .level = level,
-                             .want_llvm = getenv("SHOW") != NULL, .want_asm = getenv("SHOW") != NULL};
+    return (bk_compile_opts){.layout = &layout,
+                             .helpers = bk_helpers,
+                             .valid = &always_valid,
+                             .level = level,
+                             .want_llvm = getenv("SHOW") != NULL,
+                             .want_asm = getenv("SHOW") != NULL};
 }
 
 __attribute__((format(printf, 3, 4), unused)) static void check(bool ok, const char *what, const char *fmt, ...) {
@@ -81,8 +93,7 @@ static bool make_with(unit *u, const char *text, const bk_compile_opts *o) {
         bk_fn_free(u->fn);
         return false;
     }
-    if (u->code.llvm_text) puts(u->code.llvm_text);
-    if (u->code.asm_text) puts(u->code.asm_text);
+    if (getenv("SHOW")) printf("%s\n%s\n", u->code.llvm_text, u->code.asm_text);
     return true;
 }
 

@@ -3,11 +3,34 @@
 #include "lower_harness.h"
 #include <math.h>
 
-static const int64_t ints[] = {0, 1, -1, 2, -2, 3, -3, 7, -7, 10, 63, 64, 255, 256, -128, 65535, INT32_MAX, INT32_MIN,
-                               (int64_t)1 << 53, INTMAX, INTMIN, INTMAX - 1, INTMIN + 1, 0x123456789abcdef};
+static const int64_t ints[] = {0,
+                               1,
+                               -1,
+                               2,
+                               -2,
+                               3,
+                               -3,
+                               7,
+                               -7,
+                               10,
+                               63,
+                               64,
+                               255,
+                               256,
+                               -128,
+                               65535,
+                               INT32_MAX,
+                               INT32_MIN,
+                               (int64_t)1 << 53,
+                               INTMAX,
+                               INTMIN,
+                               INTMAX - 1,
+                               INTMIN + 1,
+                               0x123456789abcdef};
 enum { NINTS = sizeof ints / sizeof *ints };
-static double floats[] = {0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5, 3.7, -3.7, 1e300, -1e300, 5e-324, 1e17, NAN, INFINITY,
-                          -INFINITY, 4503599627370497.5, 0.1};
+static double floats[] = {0.0,  -0.0,  1.0,    -1.0,   0.5,  1.5, 2.5,      -2.5,      3.7,
+                          -3.7, 1e300, -1e300, 5e-324, 1e17, NAN, INFINITY, -INFINITY, 4503599627370497.5,
+                          0.1};
 enum { NFLOATS = sizeof floats / sizeof *floats };
 
 typedef struct {
@@ -127,31 +150,80 @@ typedef struct {
 } operation;
 
 static const operation operations[] = {
-    {"add", "", 'i', 'i', 2, r_add}, {"sub", "", 'i', 'i', 2, r_sub}, {"mul", "", 'i', 'i', 2, r_mul},
-    {"add.ov", " -> s2", 'i', 'i', 2, r_addov}, {"sub.ov", " -> s2", 'i', 'i', 2, r_subov},
-    {"mul.ov", " -> s2", 'i', 'i', 2, r_mulov}, {"idiv", "", 'i', 'i', 2, r_idiv}, {"imod", "", 'i', 'i', 2, r_imod},
-    {"udiv", "", 'i', 'i', 2, r_udiv}, {"urem", "", 'i', 'i', 2, r_urem}, {"and.i", "", 'i', 'i', 2, r_and},
-    {"or.i", "", 'i', 'i', 2, r_or}, {"xor.i", "", 'i', 'i', 2, r_xor}, {"shl", "", 'i', 'i', 2, r_shl},
-    {"sar", "", 'i', 'i', 2, r_sar}, {"shr", "", 'i', 'i', 2, r_shr}, {"sext", " 8", 'i', 'i', 1, r_sext8},
-    {"sext", " 16", 'i', 'i', 1, r_sext16}, {"sext", " 32", 'i', 'i', 1, r_sext32}, {"zext", " 8", 'i', 'i', 1, r_zext8},
-    {"zext", " 16", 'i', 'i', 1, r_zext16}, {"zext", " 32", 'i', 'i', 1, r_zext32}, {"ctz", "", 'i', 'i', 1, r_ctz},
-    {"clz", "", 'i', 'i', 1, r_clz}, {"popcnt", "", 'i', 'i', 1, r_popcnt}, {"i2f", "", 'i', 'f', 1, r_i2f},
-    {"u2f", "", 'i', 'f', 1, r_u2f}, {"i2s", "", 'i', 's', 1, r_i2s}, {"bitsf", "", 'i', 'f', 1, r_same},
-    {"i2p", "", 'i', 'p', 1, r_same}, {"eq", "", 'i', '1', 2, r_eq}, {"ne", "", 'i', '1', 2, r_ne},
-    {"lt", "", 'i', '1', 2, r_lt}, {"le", "", 'i', '1', 2, r_le}, {"gt", "", 'i', '1', 2, r_gt},
-    {"ge", "", 'i', '1', 2, r_ge}, {"ult", "", 'i', '1', 2, r_ult}, {"ule", "", 'i', '1', 2, r_ule},
-    {"eq", "", 'p', '1', 2, r_eq}, {"ne", "", 'p', '1', 2, r_ne}, {"p2i", "", 'p', 'i', 1, r_same},
-    {"fadd.f", "", 'f', 'f', 2, r_fadd}, {"fsub.f", "", 'f', 'f', 2, r_fsub}, {"fmul.f", "", 'f', 'f', 2, r_fmul},
-    {"fdiv.f", "", 'f', 'f', 2, r_fdiv}, {"fcopysign.f", "", 'f', 'f', 2, r_fcopysign}, {"fneg.f", "", 'f', 'f', 1, r_fneg},
-    {"fabs.f", "", 'f', 'f', 1, r_fabs}, {"fsqrt.f", "", 'f', 'f', 1, r_fsqrt}, {"ffloor.f", "", 'f', 'f', 1, r_ffloor},
-    {"fceil.f", "", 'f', 'f', 1, r_fceil}, {"ftrunc.f", "", 'f', 'f', 1, r_ftrunc}, {"frint.f", "", 'f', 'f', 1, r_frint},
-    {"f2i", "", 'f', 'i', 1, r_f2i}, {"f2s", "", 'f', 's', 1, r_f2s}, {"fbits", "", 'f', 'i', 1, r_same},
-    {"feq", "", 'f', '1', 2, r_feq}, {"fne", "", 'f', '1', 2, r_fne}, {"flt", "", 'f', '1', 2, r_flt},
-    {"fle", "", 'f', '1', 2, r_fle}, {"fgt", "", 'f', '1', 2, r_fgt}, {"fge", "", 'f', '1', 2, r_fge},
-    {"ffinite", "", 'f', '1', 1, r_ffinite}, {"fadd.s", "", 's', 's', 2, r_sadd}, {"fsub.s", "", 's', 's', 2, r_ssub},
-    {"fmul.s", "", 's', 's', 2, r_smul}, {"fdiv.s", "", 's', 's', 2, r_sdiv}, {"fcopysign.s", "", 's', 's', 2, r_scopysign},
-    {"fneg.s", "", 's', 's', 1, r_sneg}, {"fabs.s", "", 's', 's', 1, r_sabs}, {"fsqrt.s", "", 's', 's', 1, r_ssqrt},
-    {"ffloor.s", "", 's', 's', 1, r_sfloor}, {"frint.s", "", 's', 's', 1, r_srint}, {"flt", "", 's', '1', 2, r_slt},
+    {"add", "", 'i', 'i', 2, r_add},
+    {"sub", "", 'i', 'i', 2, r_sub},
+    {"mul", "", 'i', 'i', 2, r_mul},
+    {"add.ov", " -> s2", 'i', 'i', 2, r_addov},
+    {"sub.ov", " -> s2", 'i', 'i', 2, r_subov},
+    {"mul.ov", " -> s2", 'i', 'i', 2, r_mulov},
+    {"idiv", "", 'i', 'i', 2, r_idiv},
+    {"imod", "", 'i', 'i', 2, r_imod},
+    {"udiv", "", 'i', 'i', 2, r_udiv},
+    {"urem", "", 'i', 'i', 2, r_urem},
+    {"and.i", "", 'i', 'i', 2, r_and},
+    {"or.i", "", 'i', 'i', 2, r_or},
+    {"xor.i", "", 'i', 'i', 2, r_xor},
+    {"shl", "", 'i', 'i', 2, r_shl},
+    {"sar", "", 'i', 'i', 2, r_sar},
+    {"shr", "", 'i', 'i', 2, r_shr},
+    {"sext", " 8", 'i', 'i', 1, r_sext8},
+    {"sext", " 16", 'i', 'i', 1, r_sext16},
+    {"sext", " 32", 'i', 'i', 1, r_sext32},
+    {"zext", " 8", 'i', 'i', 1, r_zext8},
+    {"zext", " 16", 'i', 'i', 1, r_zext16},
+    {"zext", " 32", 'i', 'i', 1, r_zext32},
+    {"ctz", "", 'i', 'i', 1, r_ctz},
+    {"clz", "", 'i', 'i', 1, r_clz},
+    {"popcnt", "", 'i', 'i', 1, r_popcnt},
+    {"i2f", "", 'i', 'f', 1, r_i2f},
+    {"u2f", "", 'i', 'f', 1, r_u2f},
+    {"i2s", "", 'i', 's', 1, r_i2s},
+    {"bitsf", "", 'i', 'f', 1, r_same},
+    {"i2p", "", 'i', 'p', 1, r_same},
+    {"eq", "", 'i', '1', 2, r_eq},
+    {"ne", "", 'i', '1', 2, r_ne},
+    {"lt", "", 'i', '1', 2, r_lt},
+    {"le", "", 'i', '1', 2, r_le},
+    {"gt", "", 'i', '1', 2, r_gt},
+    {"ge", "", 'i', '1', 2, r_ge},
+    {"ult", "", 'i', '1', 2, r_ult},
+    {"ule", "", 'i', '1', 2, r_ule},
+    {"eq", "", 'p', '1', 2, r_eq},
+    {"ne", "", 'p', '1', 2, r_ne},
+    {"p2i", "", 'p', 'i', 1, r_same},
+    {"fadd.f", "", 'f', 'f', 2, r_fadd},
+    {"fsub.f", "", 'f', 'f', 2, r_fsub},
+    {"fmul.f", "", 'f', 'f', 2, r_fmul},
+    {"fdiv.f", "", 'f', 'f', 2, r_fdiv},
+    {"fcopysign.f", "", 'f', 'f', 2, r_fcopysign},
+    {"fneg.f", "", 'f', 'f', 1, r_fneg},
+    {"fabs.f", "", 'f', 'f', 1, r_fabs},
+    {"fsqrt.f", "", 'f', 'f', 1, r_fsqrt},
+    {"ffloor.f", "", 'f', 'f', 1, r_ffloor},
+    {"fceil.f", "", 'f', 'f', 1, r_fceil},
+    {"ftrunc.f", "", 'f', 'f', 1, r_ftrunc},
+    {"frint.f", "", 'f', 'f', 1, r_frint},
+    {"f2i", "", 'f', 'i', 1, r_f2i},
+    {"f2s", "", 'f', 's', 1, r_f2s},
+    {"fbits", "", 'f', 'i', 1, r_same},
+    {"feq", "", 'f', '1', 2, r_feq},
+    {"fne", "", 'f', '1', 2, r_fne},
+    {"flt", "", 'f', '1', 2, r_flt},
+    {"fle", "", 'f', '1', 2, r_fle},
+    {"fgt", "", 'f', '1', 2, r_fgt},
+    {"fge", "", 'f', '1', 2, r_fge},
+    {"ffinite", "", 'f', '1', 1, r_ffinite},
+    {"fadd.s", "", 's', 's', 2, r_sadd},
+    {"fsub.s", "", 's', 's', 2, r_ssub},
+    {"fmul.s", "", 's', 's', 2, r_smul},
+    {"fdiv.s", "", 's', 's', 2, r_sdiv},
+    {"fcopysign.s", "", 's', 's', 2, r_scopysign},
+    {"fneg.s", "", 's', 's', 1, r_sneg},
+    {"fabs.s", "", 's', 's', 1, r_sabs},
+    {"fsqrt.s", "", 's', 's', 1, r_ssqrt},
+    {"ffloor.s", "", 's', 's', 1, r_sfloor},
+    {"frint.s", "", 's', 's', 1, r_srint},
+    {"flt", "", 's', '1', 2, r_slt},
     {"ffinite", "", 's', '1', 1, r_sfinite},
 };
 
@@ -161,25 +233,29 @@ static int fetch(char *out, size_t n, char type, int slot, int v) {
     case 'p': return snprintf(out, n, "  v%d = hload %d\n", v, slot);
     case 'i': return snprintf(out, n, "  v%d = hload %d\n  v%d = p2i v%d\n", v + 10, slot, v, v + 10);
     case 'f':
-        return snprintf(out, n, "  v%d = hload %d\n  v%d = p2i v%d\n  v%d = bitsf v%d\n", v + 10, slot, v + 20, v + 10, v,
-                        v + 20);
+        return snprintf(out, n, "  v%d = hload %d\n  v%d = p2i v%d\n  v%d = bitsf v%d\n", v + 10, slot, v + 20, v + 10,
+                        v, v + 20);
     default:
         return snprintf(out, n, "  v%d = hload %d\n  v%d = p2i v%d\n  v%d = bitsf v%d\n  v%d = f2s v%d\n", v + 10, slot,
                         v + 20, v + 10, v + 30, v + 20, v, v + 30);
     }
 }
 
-static const char *slot_of(char type) { return type == 'i' ? "int" : type == '1' ? "bool" : type == 'p' ? "owned" : "float"; }
+static const char *slot_of(char type) {
+    return type == 'i' ? "int" : type == '1' ? "bool" : type == 'p' ? "owned" : type == 's' ? "np#11" : "float";
+}
 
 static void text_of(char *out, size_t n, const operation *o, const uint64_t *consts) {
     size_t at = (size_t)snprintf(out, n, "fn \"op\" home 2 codes 1\nb0:\n");
     for (int k = 0; k < 2; k++) {
         bool fixed = consts && (k == 1 || o->n == 1);
         if (!fixed) at += (size_t)fetch(out + at, n - at, o->in, k, k + 1);
-        else if (o->in == 'i') at += (size_t)snprintf(out + at, n - at, "  v%d = k.i64 %" PRId64 "\n", k + 1, I(consts[k]));
+        else if (o->in == 'i')
+            at += (size_t)snprintf(out + at, n - at, "  v%d = k.i64 %" PRId64 "\n", k + 1, I(consts[k]));
         else at += (size_t)snprintf(out + at, n - at, "  v%d = k.f64 0x%" PRIx64 "\n", k + 1, consts[k]);
     }
-    at += (size_t)snprintf(out + at, n - at, "  v3 = %s v1%s%s\n  exit -> s1\n", o->op, o->n == 2 ? ", v2" : "", o->imm);
+    at +=
+        (size_t)snprintf(out + at, n - at, "  v3 = %s v1%s%s\n  exit -> s1\n", o->op, o->n == 2 ? ", v2" : "", o->imm);
     snprintf(out + at, n - at,
              "snap s1 resume loop-end\n  frame code 0 depth 1 resume 0 func 0 home 0: %s v3\n"
              "snap s2 resume overflow\n  frame code 0 depth 1 resume 0 func 0 home 0: null\n",
@@ -194,8 +270,8 @@ static void compare(const unit *u, const operation *o, const char *how, uint64_t
     uint64_t got = operand(&r, 0, 0);
     bool ok = want.leaves ? r.snap == 2
                           : r.snap == 1 && (o->out == 'f' || o->out == 's' ? same_double(got, want.v) : got == want.v);
-    check(ok, o->op, "%s %c 0x%" PRIx64 ", 0x%" PRIx64 ": exit %u, got 0x%" PRIx64 ", expected %s0x%" PRIx64, how, o->in, a, b,
-          r.snap, got, want.leaves ? "to leave, " : "", want.v);
+    check(ok, o->op, "%s %c 0x%" PRIx64 ", 0x%" PRIx64 ": exit %u, got 0x%" PRIx64 ", expected %s0x%" PRIx64, how,
+          o->in, a, b, r.snap, got, want.leaves ? "to leave, " : "", want.v);
 }
 
 static uint64_t input(const operation *o, int k) {
@@ -223,7 +299,8 @@ static void with_constant(const operation *o) {
         if (o->n == 2 && o->ref(1, c[1]).skip) continue;
         text_of(text, sizeof text, o, c);
         if (!make(&u, text)) return;
-        for (int a = 0; a < (o->n == 2 ? NINTS : 1); a++) compare(&u, o, "constant", o->n == 2 ? input(o, a) : c[0], c[1]);
+        for (int a = 0; a < (o->n == 2 ? NINTS : 1); a++)
+            compare(&u, o, "constant", o->n == 2 ? input(o, a) : c[0], c[1]);
         drop(&u);
     }
 }
@@ -231,24 +308,41 @@ static void with_constant(const operation *o) {
 /* i1 operations, select, b2i, constants of every type */
 static void booleans(void) {
     unit u;
-    if (!make(&u, "fn \"bools\" home 2 codes 1\nb0:\n  v1 = hload 0\n  v2 = hload 1\n  v3 = p2i v1\n  v4 = p2i v2\n  v5 = k.i64 0\n"
-                  "  v6 = ne v3, v5\n  v7 = ne v4, v5\n  v8 = and.1 v6, v7\n  v9 = or.1 v6, v7\n  v10 = xor.1 v6, v7\n"
-                  "  v11 = not v6\n  v12 = eq v6, v7\n  v13 = b2i v6\n  v14 = select.i v6, v3, v4\n"
-                  "  v15 = k.i1 1\n  v16 = k.f32 0x3fc00000\n  v17 = k.f64 -2.5\n  v18 = k.ptr 0x1234\n"
-                  "  v20 = k.f64 1\n  v19 = select.f v6, v17, v20\n  v21 = select.p v7, v1, v18\n  v22 = k.i1 0\n"
-                  "  v23 = ne v6, v7\n  exit -> s1\n"
-                  "snap s1 resume loop-end\n  frame code 0 depth 16 resume 0 func 0 home 0: bool v8 | bool v9 | bool v10 | "
-                  "bool v11 | bool v12 | int v13 | int v14 | bool v15 | float v16 | float v17 | owned v18 | float v19 | "
-                  "owned v21 | bool v22 | bool v23 | null\n"))
+    if (!make(&u,
+              "fn \"bools\" home 2 codes 1\nb0:\n  v1 = hload 0\n  v2 = hload 1\n  v3 = p2i v1\n  v4 = p2i v2\n  v5 = "
+              "k.i64 0\n"
+              "  v6 = ne v3, v5\n  v7 = ne v4, v5\n  v8 = and.1 v6, v7\n  v9 = or.1 v6, v7\n  v10 = xor.1 v6, v7\n"
+              "  v11 = not v6\n  v12 = eq v6, v7\n  v13 = b2i v6\n  v14 = select.i v6, v3, v4\n"
+              "  v15 = k.i1 1\n  v16 = k.f32 0x3fc00000\n  v17 = k.f64 -2.5\n  v18 = k.ptr 0x1234\n"
+              "  v20 = k.f64 1\n  v19 = select.f v6, v17, v20\n  v21 = select.p v7, v1, v18\n  v22 = k.i1 0\n"
+              "  v23 = ne v6, v7\n  exit -> s1\n"
+              "snap s1 resume loop-end\n  frame code 0 depth 16 resume 0 func 0 home 0: bool v8 | bool v9 | bool v10 | "
+              "bool v11 | bool v12 | int v13 | int v14 | bool v15 | np#11 v16 | float v17 | owned v18 | float v19 | "
+              "owned v21 | bool v22 | bool v23 | null\n"))
         return;
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             void *home[2] = {(void *)(intptr_t)(a * 5), (void *)(intptr_t)(b * 9)};
             outcome r = run(&u, home);
-            uint64_t want[16] = {a & b, a | b, a ^ b, !a, a == b, a, a ? a * 5 : b * 9, 1, bits_of(1.5), bits_of(-2.5), 0x1234,
-                                 bits_of(a ? -2.5 : 1.0), b ? a * 5 : 0x1234, 0, a != b, 0};
+            uint64_t want[16] = {a & b,
+                                 a | b,
+                                 a ^ b,
+                                 !a,
+                                 a == b,
+                                 a,
+                                 a ? a * 5 : b * 9,
+                                 1,
+                                 bits_of(1.5),
+                                 bits_of(-2.5),
+                                 0x1234,
+                                 bits_of(a ? -2.5 : 1.0),
+                                 b ? a * 5 : 0x1234,
+                                 0,
+                                 a != b,
+                                 0};
             for (uint32_t k = 0; k < 16; k++)
-                check(operand(&r, k, 0) == want[k], "booleans", "slot %u for %d, %d: 0x%" PRIx64, k, a, b, operand(&r, k, 0));
+                check(operand(&r, k, 0) == want[k], "booleans", "slot %u for %d, %d: 0x%" PRIx64, k, a, b,
+                      operand(&r, k, 0));
         }
     drop(&u);
 }
