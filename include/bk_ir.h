@@ -176,6 +176,8 @@ bk_ref bk_phi(bk_fn *f, bk_blk b, bk_type type);              /* empty; argument
 int bk_phi_add(bk_fn *f, bk_ref phi, bk_ref v);               /* the next predecessor's value */
 void bk_edge(bk_fn *f, bk_blk from, bk_blk to);               /* appends to succ and preds */
 uint32_t bk_const(bk_fn *f, void *obj);                       /* index in consts (shared) */
+uint16_t bk_origin_new(bk_fn *f, bk_origin o);                /* index in origins; 0 when they are used up */
+bool bk_code_add(bk_fn *f, void *code);                       /* appends to codes */
 uint32_t bk_args_new(bk_fn *f, const bk_ref *v, uint32_t n);  /* index in args */
 bool bk_insert(bk_fn *f, bk_blk b, uint32_t at, bk_ref r);    /* r stands at position `at` of block b */
 bk_type bk_mem_result(bk_memtype mt);

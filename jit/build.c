@@ -1,0 +1,219 @@
+/* The graph builder: from what recording saw to the IR of a region.
+ *
+ * It runs the bytecode of a loop (or function) abstractly, starting with the types that the frame has now, along the
+ * paths that recording saw. Each place is built once per version (build_flow.c); values are unboxed where their type is
+ * known (build_num.c, build_np.c, build_seq.c, build_attr.c), calls of small Python functions are inlined
+ * (build_call.c), and every other bytecode has its boxed lowering (build_generic.c).
+ *
+ * Boxed locals of the real frame live in the frame's own slots (home slots), unboxed ones and everything of inlined
+ * frames in SSA values. A guard leaves to the start of its instruction, so within an instruction all guards come before
+ * the first effect. An assumption that turns out wrong while building restarts the build with what was learned. */
+#include "build.h"
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void bk_abort(bk_builder *b, bk_abortreason why) {
+    b->abort = why;
+    if (b->st.n) {
+        b->abort_pc = TOPF(b)->pc;
+        b->abort_code = TOPF(b)->code;
+    }
+    longjmp(b->out, 1);
+}
+
+_Noreturn void bk_restart(bk_builder *b) {
+    if (++b->restarts > 40) bk_abort(b, BK_AB_TOO_MANY_VERSIONS);
+    longjmp(b->out, 2);
+}
+
+uint16_t code_number(bk_builder *b, const bk_codeinfo *ci) {
+    bk_fn *f = b->fn;
+    for (uint32_t i = 0; i < f->ncodes; i++)
+        if (f->codes[i] == ci->code) return (uint16_t)i;
+    if (!bk_code_add(f, ci->code)) bk_abort(b, BK_AB_MEMORY);
+    bk_bcflow **flows = alloc(b, f->ncodes * sizeof *flows);
+    if (f->ncodes > 1) memcpy(flows, b->flows, (f->ncodes - 1) * sizeof *flows);
+    b->flows = flows;
+    if (!(flows[f->ncodes - 1] = bk_bcflow_new(ci, &b->arena))) bk_abort(b, BK_AB_MEMORY);
+    return (uint16_t)(f->ncodes - 1);
+}
+
+uint32_t ctx_inline(bk_builder *b, bk_obj *code) {
+    bk_bframe *f = TOPF(b);
+    for (uint32_t i = 1; i < b->nctx; i++)
+        if (b->ctxs[i].parent == f->ctx && b->ctxs[i].pc == f->pc && b->ctxs[i].code == code) return i;
+    if (b->nctx >= 512) bk_abort(b, BK_AB_TOO_BIG);
+    b->ctxs[b->nctx] = (bk_inlinectx){f->ctx, f->pc, code};
+    return b->nctx++;
+}
+
+/* ---- the entry: types of the frame as it is now ------------------------------------------------------------------ */
+
+static void entry_number(bk_builder *b, bk_val *v, bk_obj *o) {
+    int64_t i;
+    bk_obj *type = bk_py_type(o);
+    if (type == bk_types.t_int && !bk_py_as_i64(o, &i)) return;
+    guard_type(b, v, type);
+    unbox(b, v);
+}
+
+static void entry_iterator(bk_builder *b, uint32_t slot, bk_val *v, bk_obj *o) {
+    bk_obj *type = bk_py_type(o);
+    if (type == bk_types.t_range_iterator) {
+        int64_t step = *(int64_t *)((char *)o + bk_py->rangeiter_step);
+        guard_type(b, v, type);
+        bk_ref start = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_start);
+        bk_ref len = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_len);
+        bk_ref st = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_step);
+        guard(b, E(b, BK_EQ, st, KI(b, step)), BK_G_VALUE);
+        guard(b, E(b, BK_GE, len, KI(b, 0)), BK_G_RANGE);
+        bk_ref end = Eguarded(b, BK_ADDOV, start, Eguarded(b, BK_MULOV, len, KI(b, step), BK_G_OVERFLOW), BK_G_OVERFLOW);
+        *v = (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = step, .obj = slot + 1};
+    } else if (type == bk_types.t_list_iterator || type == bk_types.t_tuple_iterator) {
+        bool tuple = type == bk_types.t_tuple_iterator;
+        uint32_t off_seq = tuple ? bk_py->tupleiter_seq : bk_py->listiter_seq;
+        if (!*(bk_obj **)((char *)o + off_seq)) return;
+        guard_type(b, v, type);
+        bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, off_seq);
+        guard(b, E(b, BK_NE, seq, KP(b, NULL)), BK_G_SIZE);
+        bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, tuple ? bk_py->tupleiter_index : bk_py->listiter_index);
+        *v = (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .tuple_seq = tuple, .obj = slot + 1};
+    }
+}
+
+static void entry_slot(bk_builder *b, uint32_t slot, bk_obj *o, bool local, bool live) {
+    bk_bframe *f = TOPF(b);
+    bk_val *l = &f->slots[slot], v = *l;
+    bk_obj *type = bk_py_type(o);
+    if (local && (!live || type == bk_types.t_cell)) return;
+    v.box = Eimm(b, BK_HLOAD, 0, slot);
+    v.own = O_HOMES;
+    v.homes = home_bit(slot);
+    bk_val probe = {.kind = V_VAL, .type = type, .box = v.box};
+    if (!local) {
+        entry_iterator(b, slot, &v, o);
+        if (v.kind != V_VAL) {
+            *l = v;
+            return;
+        }
+    }
+    if (type == bk_types.t_none_type) guard_type(b, &v, type);
+    else if (is_num(&probe) && fits(&probe)) entry_number(b, &v, o);
+    else {
+        guard_type(b, &v, type);
+        bk_ndkey k;
+        if (type == bk_types.t_ndarray && bk_py_ndkey(o, &k)) np_guard(b, &v, &k);
+    }
+    v.clean = true;
+    *l = v;
+}
+
+static void build_entry(bk_builder *b) {
+    const bk_request *rq = &b->rq;
+    const bk_codeinfo *ci = rq->ci;
+    bk_bframe *f = &b->st.f[0];
+    b->st.n = 1;
+    *f = (bk_bframe){.ci = ci, .prof = rq->profile(ci->code)};
+    f->globals = bk_py_frame_globals(rq->frame);
+    f->builtins = bk_py_frame_builtins(rq->frame);
+    f->code = code_number(b, ci);
+    f->flow = b->flows[0];
+    f->pc = rq->header >= 0 ? (uint32_t)rq->header : 0;
+    int depth = rq->header >= 0 ? ci->insns[f->pc].depth : 0;
+    if (!f->prof || depth < 0 || depth != bk_py_frame_depth(rq->frame)) bk_abort(b, BK_AB_NO_LOOP);
+    f->sp = (uint32_t)depth;
+    f->slots = alloc(b, (ci->nlocals + ci->stacksize + 2) * sizeof(bk_val));
+    b->fn->nhome = ci->nlocals + f->sp;
+    void **home = bk_py_frame_home(rq->frame);
+    for (uint32_t i = 0; i < b->fn->nhome; i++)
+        f->slots[i] = (bk_val){.kind = bk_py_home_get(home, i) ? V_VAL : V_NULL, .clean = true};
+    b->st.blk = bk_block_new(b->fn);
+    begin_insn(b, f->pc);
+    for (uint32_t i = 0; i < b->fn->nhome; i++) {
+        bk_obj *o = bk_py_home_get(home, i);
+        if (o) entry_slot(b, i, o, i < ci->nlocals, i < ci->nlocals && bk_live(f->flow, f->pc, i));
+    }
+    if (f->flow->merge[f->pc]) flow_goto(b, f->pc, false);
+}
+
+static void build_block(bk_builder *b) {
+    while (!b->ended) {
+        if (b->fn->nins > (uint32_t)b->rq.params->region_insns) bk_abort(b, BK_AB_TOO_BIG);
+        begin_insn(b, TOPF(b)->pc);
+        build_insn(b);
+    }
+}
+
+/* headers whose other predecessors are not all inside their loop are no loops for the passes */
+static void check_headers(bk_builder *b) {
+    for (uint32_t i = 0; i < b->nversions; i++) {
+        bk_version *v = b->versions[i];
+        if (v->header && b->fn->blocks[v->blk].npreds < 2) {
+            b->fn->blocks[v->blk].header = false;
+            b->fn->blocks[v->pre].preheader = false;
+        }
+    }
+}
+
+static void reset(bk_builder *b) {
+    bk_fn_free(b->fn);
+    b->fn = NULL;
+    bk_arena_free(&b->arena);
+    b->versions = NULL;
+    b->flows = NULL;
+    b->nversions = b->vcap = b->queue = b->guards = b->snap_start = b->neffects = 0;
+    b->nctx = 1;
+    b->org = 0;
+    b->st.n = b->st.nloops = 0;
+    b->ended = b->unknown = b->effects = false;
+}
+
+static void region_name(const bk_request *rq, char *out, size_t n) {
+    uint32_t line = rq->header >= 0 ? rq->ci->insns[rq->header].line : rq->ci->firstline;
+    snprintf(out, n, "%.80s:%u%s", rq->ci->name, line, rq->header >= 0 ? "" : ":call");
+}
+
+bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
+    bk_builder *b = calloc(1, sizeof *b);
+    bk_inlinectx *ctxs = calloc(512, sizeof *ctxs);
+    bk_pref *prefs = calloc(256, sizeof *prefs);
+    bk_site *sites = calloc(256, sizeof *sites), *nomod = calloc(256, sizeof *nomod);
+    *abort = BK_AB_MEMORY;
+    *where_line = 0;
+    bk_fn *result = NULL;
+    if (!b || !ctxs || !prefs || !sites || !nomod) goto done;
+    b->rq = *rq;
+    b->ctxs = ctxs;
+    b->prefs = prefs;
+    b->noinline = sites;
+    b->nomod = nomod;
+    int left = setjmp(b->out);
+    if (left == 1) {
+        *abort = b->abort;
+        if (b->fn && b->abort_code < b->fn->ncodes) {
+            const bk_codeinfo *ci = bk_py_codeinfo(b->fn->codes[b->abort_code]);
+            if (ci && b->abort_pc < ci->ninsns) *where_line = ci->insns[b->abort_pc].line;
+        }
+        bk_fn_free(b->fn);
+        goto done;
+    }
+    reset(b);
+    char name[120];
+    region_name(rq, name, sizeof name);
+    if (!(b->fn = bk_fn_new(name))) bk_abort(b, BK_AB_MEMORY);
+    build_entry(b);
+    if (!b->ended) build_block(b);
+    while (flow_next(b)) build_block(b);
+    check_headers(b);
+    if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
+    result = b->fn;
+    *abort = BK_AB_NONE;
+done:
+    if (b) bk_arena_free(&b->arena);
+    free(ctxs);
+    free(prefs);
+    free(sites);
+    free(nomod);
+    free(b);
+    return result;
+}

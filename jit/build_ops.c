@@ -1,0 +1,438 @@
+/* The builder's dispatch: one case per canonical bytecode, a call each; what has no fast path takes its boxed
+ * lowering. */
+#include "build.h"
+
+static void next(bk_builder *b) { flow_continue(b, insn(b)->next); }
+
+static void load_fast(bk_builder *b, uint32_t slot, bool check) {
+    bk_val v = load_local(b, slot);
+    if (v.kind == V_NULL) {
+        leave(b, BK_G_UNBOUND);
+        return;
+    }
+    if (check && v.box && !v.maybe && !v.num && !v.type) guard(b, E(b, BK_NE, v.box, KP(b, NULL)), BK_G_UNBOUND);
+    push(b, v);
+}
+
+static void op_load_fast_pair(bk_builder *b, const bk_insn *in) {
+    load_fast(b, (uint32_t)in->arg, false);
+    if (!b->ended) load_fast(b, in->arg2, false);
+    if (!b->ended) next(b);
+}
+
+static void op_store_fast(bk_builder *b, const bk_insn *in) {
+    uint32_t slot = (uint32_t)in->arg;
+    if (store_kills(b, slot)) store_dying(b, slot, pop(b));
+    else {
+        check_overwrite(b, slot);
+        store_local(b, slot, pop(b));
+    }
+    next(b);
+}
+
+static void op_store_load(bk_builder *b, const bk_insn *in) {
+    if (store_kills(b, (uint32_t)in->arg)) {
+        leave(b, BK_G_LAST_REF);
+        return;
+    }
+    check_overwrite(b, (uint32_t)in->arg);
+    store_local(b, (uint32_t)in->arg, pop(b));
+    bk_val v = load_local(b, in->arg2);
+    if (v.kind == V_NULL) bk_abort(b, BK_AB_NYI_FIRST);
+    push(b, v);
+    next(b);
+}
+
+static void op_store_pair(bk_builder *b, const bk_insn *in) {
+    if (store_kills(b, (uint32_t)in->arg) || store_kills(b, in->arg2)) {
+        leave(b, BK_G_LAST_REF);
+        return;
+    }
+    check_overwrite(b, (uint32_t)in->arg);
+    check_overwrite(b, in->arg2);
+    for (uint32_t k = 1; k <= 2; k++)
+        if (top(b, k)->kind != V_VAL) force(b, top(b, k));
+    if (b->ended) return;
+    store_local(b, (uint32_t)in->arg, pop(b));
+    store_local(b, in->arg2, pop(b));
+    next(b);
+}
+
+static void op_pop_top(bk_builder *b) {
+    bk_val *t = top(b, 1);
+    if (t->own == O_OWNED && t->kind == V_VAL && !simple_type(t->type) && (prof(b)->flags & BK_PF_DIES)) {
+        bk_ref p = t->box;
+        unknown_begin(b);
+        pop(b);
+        E(b, BK_XDECREF, p, 0);
+    } else {
+        check_release(b, t);
+        bk_val v = pop(b);
+        if (v.own == O_OWNED || v.kind == V_TUPLE) {
+            begin_effect(b);
+            release(b, &v);
+        }
+    }
+    next(b);
+}
+
+static void op_copy(bk_builder *b, const bk_insn *in) {
+    bk_val *src = top(b, (uint32_t)in->arg);
+    if (src->kind != V_VAL && src->kind != V_NULL) {
+        leave(b, BK_G_NYI);
+        return;
+    }
+    bk_val v = *src;
+    if (v.clean) {
+        v.box = Eimm(b, BK_HLOAD, 0, TOPF(b)->ci->nlocals + TOPF(b)->sp - (uint32_t)in->arg);
+        v.own = O_VOLATILE;
+    }
+    if (v.own == O_OWNED) E(b, v.maybe ? BK_XINCREF : BK_INCREF, v.box, 0);
+    push(b, v);
+    next(b);
+}
+
+static void op_swap(bk_builder *b, const bk_insn *in) {
+    bk_val *x = top(b, 1), *y = top(b, (uint32_t)in->arg), t = *x;
+    if (y->clean) {
+        leave(b, BK_G_NYI);
+        return;
+    }
+    *x = *y;
+    *y = t;
+    next(b);
+}
+
+static void op_load_global(bk_builder *b, const bk_insn *in) {
+    bk_bframe *f = TOPF(b);
+    bk_obj *name = f->ci->names[in->arg];
+    bk_obj *o = bk_assume_global(b->rq.ticket, f->globals, f->builtins, name);
+    if (!o) {
+        build_generic(b);
+        return;
+    }
+    bk_val v = v_konst(b, o);
+    if (in->arg2 && bk_py->null_first) push(b, v_null());
+    push(b, v);
+    if (in->arg2 && !bk_py->null_first) push(b, v_null());
+    next(b);
+}
+
+static void op_load_deref(bk_builder *b, const bk_insn *in) {
+    bk_val cell = load_local(b, (uint32_t)in->arg);
+    if (cell.kind != V_VAL || !cell.box) {
+        leave(b, BK_G_UNBOUND);
+        return;
+    }
+    bk_ref p = Eload(b, BK_M_PTR, BK_A_CELL, cell.box, bk_py->cell_value);
+    guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_UNBOUND);
+    bk_val v = v_volatile(NULL, p);
+    apply_seen(b, &v, prof(b));
+    push(b, v);
+    next(b);
+}
+
+static void op_binary(bk_builder *b, int op) {
+    bk_val *y = top(b, 1), *x = top(b, 2), out;
+    learn(b, 2);
+    learn(b, 1);
+    if (x->kind == V_VAL && y->kind == V_VAL && !(prof(b)->flags & BK_PF_GENERIC) && !x->clean && !y->clean &&
+        build_binary(b, op, x, y, &out)) {
+        bk_val cy = pop(b), cx = pop(b);
+        if (cx.own == O_OWNED || cy.own == O_OWNED) {
+            begin_effect(b);
+            release(b, &cx);
+            release(b, &cy);
+        }
+        push(b, out);
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_compare(bk_builder *b, const bk_insn *in) {
+    bk_val *y = top(b, 1), *x = top(b, 2), out;
+    learn(b, 2);
+    learn(b, 1);
+    if (!(prof(b)->flags & BK_PF_GENERIC) && x->kind == V_VAL && y->kind == V_VAL && build_compare(b, in->arg, x, y, &out)) {
+        bk_val cy = pop(b), cx = pop(b);
+        if (cx.own == O_OWNED || cy.own == O_OWNED) {
+            begin_effect(b);
+            release(b, &cx);
+            release(b, &cy);
+        }
+        push(b, out);
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_unary(bk_builder *b, const bk_insn *in) {
+    bk_val *x = top(b, 1), out;
+    bk_ref c;
+    bool done = false;
+    learn(b, 1);
+    if (x->kind == V_VAL && !x->clean) {
+        if (in->op == BC_UNARY_NEGATIVE) done = build_unary(b, 0, x, &out);
+        else if (in->op == BC_UNARY_INVERT) done = build_unary(b, 1, x, &out);
+        else if (build_truth(b, x, &c)) {
+            out = v_bool(in->op == BC_UNARY_NOT ? E(b, BK_NOT, c, 0) : c);
+            done = true;
+        }
+    }
+    if (b->ended) return;
+    if (!done) {
+        build_generic(b);
+        return;
+    }
+    check_release(b, top(b, 1));
+    bk_val v = pop(b);
+    if (v.own == O_OWNED) {
+        begin_effect(b);
+        release(b, &v);
+    }
+    push(b, out);
+    next(b);
+}
+
+static void op_branch(bk_builder *b, const bk_insn *in) {
+    bk_val *x = top(b, 1);
+    bk_ref c;
+    bk_prof *p = prof(b);
+    learn(b, 1);
+    uint32_t taken = p->taken, fell = p->visits > p->taken ? p->visits - p->taken : 0;
+    bool none = in->op == BC_POP_JUMP_IF_NONE || in->op == BC_POP_JUMP_IF_NOT_NONE;
+    if (none) {
+        if (x->kind == V_VAL && (x->type || (x->num && !x->box)) && x->type != bk_types.t_none_type)
+            c = bk_kb(b->fn, false);
+        else if (x->kind == V_VAL && x->konst) c = bk_kb(b->fn, x->konst == bk_types.t_none);
+        else if (x->kind == V_VAL && x->box && !x->maybe) c = E(b, BK_EQ, x->box, KP(b, bk_types.t_none));
+        else if (x->kind == V_TUPLE) c = bk_kb(b->fn, false);
+        else {
+            leave(b, BK_G_NYI);
+            return;
+        }
+        check_release(b, x);
+    } else {
+        if (x->kind != V_VAL || !build_truth(b, x, &c)) {
+            if (!b->ended) build_generic(b);
+            return;
+        }
+        check_release(b, x);
+    }
+    bk_val v = pop(b);
+    if (v.own == O_OWNED) {
+        begin_effect(b);
+        release(b, &v);
+    }
+    bool jump_if = in->op == BC_POP_JUMP_IF_TRUE || in->op == BC_POP_JUMP_IF_NONE;
+    uint32_t yes = jump_if ? (uint32_t)in->target : in->next, no = jump_if ? in->next : (uint32_t)in->target;
+    flow_branch(b, c, yes, no, jump_if ? taken : fell, jump_if ? fell : taken);
+}
+
+static void op_back(bk_builder *b, const bk_insn *in) {
+    begin_insn(b, (uint32_t)in->target);
+    Eguarded(b, BK_POLL, 0, 0, BK_G_POLL);
+    flow_goto(b, (uint32_t)in->target, true);
+}
+
+static void op_is(bk_builder *b, const bk_insn *in) {
+    bk_val *y = top(b, 1), *x = top(b, 2);
+    bk_ref c = 0;
+    bool xn = x->kind == V_VAL && x->konst == bk_types.t_none, yn = y->kind == V_VAL && y->konst == bk_types.t_none;
+    bk_val *o = xn ? y : x;
+    if ((xn || yn) && o->kind == V_VAL && o->type && o->type != bk_types.t_none_type) c = bk_kb(b->fn, false);
+    else if ((xn || yn) && o->kind == V_VAL && o->num && !o->box) c = bk_kb(b->fn, false);
+    else {
+        if (x->kind != V_VAL || y->kind != V_VAL) {
+            leave(b, BK_G_NYI);
+            return;
+        }
+        /* two unboxed numbers: whether they are one object cannot be told here */
+        bool bx = x->box && !x->maybe, by = y->box && !y->maybe;
+        if ((!bx && x->type != bk_types.t_bool) || (!by && y->type != bk_types.t_bool)) {
+            leave(b, BK_G_NYI);
+            return;
+        }
+        c = E(b, BK_EQ, boxed(b, x), boxed(b, y));
+    }
+    check_release(b, x);
+    check_release(b, y);
+    bk_val cy = pop(b), cx = pop(b);
+    if (cx.own == O_OWNED || cy.own == O_OWNED) {
+        begin_effect(b);
+        release(b, &cx);
+        release(b, &cy);
+    }
+    push(b, v_bool(in->arg ? E(b, BK_NOT, c, 0) : c));
+    next(b);
+}
+
+static void op_subscr(bk_builder *b) {
+    bk_val *key = top(b, 1), *o = top(b, 2), out;
+    learn(b, 2);
+    learn(b, 1);
+    if (!(prof(b)->flags & BK_PF_GENERIC) && o->kind != V_NULL && build_subscr(b, o, key, &out)) {
+        check_release(b, top(b, 1));
+        check_release(b, top(b, 2));
+        secure(b, &out); /* its container may go with the operands */
+        bk_val ck = pop(b), co = pop(b);
+        if (ck.own == O_OWNED || co.own == O_OWNED || ck.kind == V_TUPLE) {
+            begin_effect(b);
+            release(b, &ck);
+            release(b, &co);
+        }
+        push(b, out);
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_store_subscr(bk_builder *b) {
+    bk_val *key = top(b, 1), *o = top(b, 2), *v = top(b, 3);
+    learn(b, 2);
+    learn(b, 1);
+    if (!(prof(b)->flags & BK_PF_GENERIC) && build_store_subscr(b, o, key, v)) {
+        bk_val ck = pop(b), co = pop(b);
+        pop(b); /* the value was taken */
+        release(b, &ck);
+        release(b, &co);
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_load_attr(bk_builder *b, const bk_insn *in) {
+    bk_val *o = top(b, 1), out, self;
+    bk_obj *name = TOPF(b)->ci->names[in->arg];
+    learn(b, 1);
+    if (!(prof(b)->flags & BK_PF_GENERIC) && build_attr(b, o, name, in->arg2, &out, &self)) {
+        if (in->arg2) { /* function and self, or attribute and NULL */
+            bool bound = self.kind != V_NULL;
+            bk_val owner = pop(b);
+            if (bound) self = owner;
+            else {
+                check_release(b, &owner);
+                secure(b, &out);
+                if (owner.own == O_OWNED) {
+                    begin_effect(b);
+                    release(b, &owner);
+                }
+            }
+            if (bk_py->null_first && !bound) push(b, v_null());
+            push(b, out);
+            if (bound) push(b, self);
+            else if (!bk_py->null_first) push(b, v_null());
+        } else {
+            check_release(b, o);
+            if (o->own == O_OWNED) secure(b, &out);
+            bk_val owner = pop(b);
+            if (owner.own == O_OWNED) {
+                begin_effect(b);
+                release(b, &owner);
+            }
+            push(b, out);
+        }
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_store_attr(bk_builder *b, const bk_insn *in) {
+    bk_val *o = top(b, 1), *v = top(b, 2);
+    learn(b, 1);
+    if (!(prof(b)->flags & BK_PF_GENERIC) && build_store_attr(b, o, TOPF(b)->ci->names[in->arg], v)) {
+        bk_val owner = pop(b);
+        pop(b);
+        release(b, &owner);
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_get_iter(bk_builder *b) {
+    bk_val *o = top(b, 1), out;
+    learn(b, 1);
+    if (build_getiter(b, o, &out)) {
+        pop(b);
+        push(b, out);
+        next(b);
+    } else if (!b->ended) build_generic(b);
+}
+
+static void op_build_tuple(bk_builder *b, const bk_insn *in) {
+    if (in->arg > 8 || in->arg == 0) {
+        build_generic(b);
+        return;
+    }
+    bk_val t = {.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)in->arg};
+    t.kids = alloc(b, (size_t)in->arg * sizeof *t.kids);
+    for (int i = in->arg; i-- > 0;) t.kids[i] = pop(b);
+    for (int i = 0; i < in->arg; i++)
+        if (t.kids[i].kind != V_VAL && t.kids[i].kind != V_TUPLE) {
+            leave(b, BK_G_NYI);
+            return;
+        }
+    push(b, t);
+    next(b);
+}
+
+void build_insn(bk_builder *b) {
+    const bk_insn *in = insn(b);
+    if (prof(b)->flags & BK_PF_LEAVE) {
+        leave(b, BK_G_NYI);
+        return;
+    }
+    check_modular(b);
+    switch (in->op) {
+    case BC_NOP: next(b); break;
+    case BC_POP_TOP: op_pop_top(b); break;
+    case BC_PUSH_NULL:
+        push(b, v_null());
+        next(b);
+        break;
+    case BC_COPY: op_copy(b, in); break;
+    case BC_SWAP: op_swap(b, in); break;
+    case BC_LOAD_FAST:
+    case BC_LOAD_FAST_CHECK:
+        load_fast(b, (uint32_t)in->arg, in->op == BC_LOAD_FAST_CHECK);
+        if (!b->ended) next(b);
+        break;
+    case BC_LOAD_FAST_LOAD_FAST: op_load_fast_pair(b, in); break;
+    case BC_STORE_FAST: op_store_fast(b, in); break;
+    case BC_STORE_FAST_LOAD_FAST: op_store_load(b, in); break;
+    case BC_STORE_FAST_STORE_FAST: op_store_pair(b, in); break;
+    case BC_LOAD_CONST:
+        push(b, v_konst(b, in->value));
+        next(b);
+        break;
+    case BC_LOAD_GLOBAL: op_load_global(b, in); break;
+    case BC_LOAD_DEREF: op_load_deref(b, in); break;
+    case BC_UNARY_NEGATIVE:
+    case BC_UNARY_INVERT:
+    case BC_UNARY_NOT:
+    case BC_TO_BOOL: op_unary(b, in); break;
+    case BC_BINARY_OP: op_binary(b, in->arg); break;
+    case BC_COMPARE_OP: op_compare(b, in); break;
+    case BC_IS_OP: op_is(b, in); break;
+    case BC_BINARY_SUBSCR: op_subscr(b); break;
+    case BC_STORE_SUBSCR: op_store_subscr(b); break;
+    case BC_JUMP: flow_continue(b, (uint32_t)in->target); break;
+    case BC_JUMP_BACKWARD: op_back(b, in); break;
+    case BC_POP_JUMP_IF_TRUE:
+    case BC_POP_JUMP_IF_FALSE:
+    case BC_POP_JUMP_IF_NONE:
+    case BC_POP_JUMP_IF_NOT_NONE: op_branch(b, in); break;
+    case BC_GET_ITER: op_get_iter(b); break;
+    case BC_FOR_ITER:
+        if (!build_foriter(b) && !b->ended) build_generic(b);
+        break;
+    case BC_LOAD_ATTR: op_load_attr(b, in); break;
+    case BC_STORE_ATTR: op_store_attr(b, in); break;
+    case BC_CALL:
+        if (!build_call(b) && !b->ended) build_generic(b);
+        break;
+    case BC_RETURN_VALUE:
+    case BC_RETURN_CONST: build_return(b); break;
+    case BC_BUILD_TUPLE: op_build_tuple(b, in); break;
+    case BC_UNPACK_SEQUENCE:
+        if (build_unpack(b, (uint32_t)in->arg)) next(b);
+        else if (!b->ended) build_generic(b);
+        break;
+    default: build_generic(b);
+    }
+}

@@ -1,0 +1,696 @@
+/* The builder's values: emission, ownership of references, unboxing and boxing, snapshots of the abstract state. */
+#include "build.h"
+#include "ir_priv.h"
+#include <string.h>
+
+/* ---- emission ----------------------------------------------------------------------------------------------- */
+
+static bk_ref put(bk_builder *b, bk_ref r) {
+    if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
+    if (r) b->fn->ins[r].org = b->org;
+    return r;
+}
+
+bk_ref Et(bk_builder *b, bk_op op, bk_type t, bk_ref x, bk_ref y, bk_ref z) {
+    return put(b, bk_emit(b->fn, b->st.blk, op, t, x, y, z));
+}
+
+bk_ref E(bk_builder *b, bk_op op, bk_ref x, bk_ref y) { return Et(b, op, BK_X, x, y, 0); }
+
+bk_ref Eimm(bk_builder *b, bk_op op, bk_ref x, int64_t imm) {
+    bk_ref r = E(b, op, x, 0);
+    b->fn->ins[r].imm = imm;
+    return r;
+}
+
+static bk_ref set_guard(bk_builder *b, bk_ref r, uint32_t snap) {
+    b->fn->ins[r].snap = snap;
+    if (++b->guards > (uint32_t)b->rq.params->region_guards) bk_abort(b, BK_AB_TOO_BIG);
+    return r;
+}
+
+bk_ref Eguarded(bk_builder *b, bk_op op, bk_ref x, bk_ref y, bk_guardkind kind) {
+    uint32_t snap = snap_start(b);
+    bk_ref r = E(b, op, x, y);
+    b->fn->ins[r].imm = kind;
+    return set_guard(b, r, snap);
+}
+
+bk_ref Eloadx(bk_builder *b, bk_memtype mt, bk_alias al, bk_ref base, bk_ref idx, int scale, int64_t off) {
+    return put(b, bk_load(b->fn, b->st.blk, mt, al, base, idx, (uint8_t)scale, off));
+}
+
+bk_ref Eload(bk_builder *b, bk_memtype mt, bk_alias al, bk_ref base, int64_t off) {
+    return Eloadx(b, mt, al, base, 0, 0, off);
+}
+
+void Estore(bk_builder *b, bk_memtype mt, bk_alias al, bk_ref base, bk_ref idx, int scale, int64_t off, bk_ref v) {
+    put(b, bk_store(b->fn, b->st.blk, mt, al, base, idx, (uint8_t)scale, off, v));
+}
+
+bk_ref Ecall(bk_builder *b, bk_helper h, uint32_t n, const bk_ref *args) {
+    static const char letters[] = "V1IFSP";
+    bk_type t = (bk_type)(strchr(letters, bk_helpers[h].result) - letters);
+    return put(b, bk_emit_list(b->fn, b->st.blk, BK_CALL, t, args, n, h));
+}
+
+bk_ref KI(bk_builder *b, int64_t v) { return put(b, bk_ki(b->fn, v)); }
+bk_ref KF(bk_builder *b, double v) { return put(b, bk_kf(b->fn, v)); }
+bk_ref KP(bk_builder *b, const void *p) { return put(b, bk_kp(b->fn, p)); }
+
+static bool is_const(bk_builder *b, bk_ref r, bk_op op) { return r && b->fn->ins[r].op == op; }
+
+void guard(bk_builder *b, bk_ref cond, bk_guardkind kind) {
+    if (is_const(b, cond, BK_K_I1)) {
+        if (b->fn->ins[cond].imm) return;
+    }
+    Eguarded(b, BK_GUARD, cond, 0, kind);
+}
+
+void guard_type(bk_builder *b, bk_val *v, bk_obj *type) {
+    if (v->type == type) return;
+    uint32_t snap = snap_start(b);
+    bk_ref r = E(b, BK_GTYPE, v->box, 0);
+    b->fn->ins[r].imm = (int64_t)(intptr_t)type;
+    set_guard(b, r, snap);
+    v->type = type;
+}
+
+/* ---- making values -------------------------------------------------------------------------------------------- */
+
+bk_val v_null(void) { return (bk_val){.kind = V_NULL}; }
+bk_val v_num(bk_obj *type, bk_ref num) { return (bk_val){.kind = V_VAL, .type = type, .num = num}; }
+bk_val v_owned(bk_obj *type, bk_ref box) { return (bk_val){.kind = V_VAL, .own = O_OWNED, .type = type, .box = box}; }
+bk_val v_volatile(bk_obj *type, bk_ref box) {
+    return (bk_val){.kind = V_VAL, .own = O_VOLATILE, .type = type, .box = box};
+}
+bk_val v_bool(bk_ref cond) { return v_num(bk_types.t_bool, cond); }
+
+bk_val v_konst(bk_builder *b, bk_obj *o) {
+    bk_val v = {.kind = V_VAL, .own = O_CONST, .type = bk_py_type(o), .konst = o, .box = KP(b, o)};
+    int64_t i;
+    bk_const(b->fn, o);
+    if (v.type == bk_types.t_float) v.num = KF(b, bk_py_as_f64(o));
+    else if (v.type == bk_types.t_bool) v.num = put(b, bk_kb(b->fn, o == bk_types.t_true));
+    else if (v.type == bk_types.t_int && bk_py_as_i64(o, &i)) v.num = KI(b, i);
+    else if (v.type == bk_types.t_complex) {
+        v.num = KF(b, *(double *)((char *)o + bk_py->complex_real));
+        v.num2 = KF(b, *(double *)((char *)o + bk_py->complex_imag));
+    }
+    return v;
+}
+
+bk_prof *prof(bk_builder *b) { return &TOPF(b)->prof[TOPF(b)->pc]; }
+const bk_insn *insn(bk_builder *b) { return &TOPF(b)->ci->insns[TOPF(b)->pc]; }
+bool is_outer(const bk_builder *b) { return b->st.n == 1; }
+uint64_t home_bit(uint32_t slot) { return 1ull << (slot < 63 ? slot : 63); }
+
+void push(bk_builder *b, bk_val v) {
+    bk_bframe *f = TOPF(b);
+    v.clean = false;
+    f->slots[f->ci->nlocals + f->sp++] = v;
+}
+
+bk_val pop(bk_builder *b) {
+    bk_bframe *f = TOPF(b);
+    bk_val *v = &f->slots[f->ci->nlocals + --f->sp];
+    /* an entry iterator that stands in the frame's own stack slot stays known by its home */
+    bk_val r = *v;
+    r.clean = false;
+    return r;
+}
+
+bk_val *top(bk_builder *b, uint32_t k) {
+    bk_bframe *f = TOPF(b);
+    return &f->slots[f->ci->nlocals + f->sp - k];
+}
+
+bool simple_type(bk_obj *t) { return t && bk_py_type_is_simple(t); }
+
+bool is_num(const bk_val *v) {
+    if (v->kind != V_VAL || !v->type) return false;
+    return v->type == bk_types.t_int || v->type == bk_types.t_float || v->type == bk_types.t_bool ||
+           v->type == bk_types.t_complex || bk_py_np_typenum(v->type) >= 0;
+}
+
+/* ---- unboxing and boxing ---------------------------------------------------------------------------------------- */
+
+static bk_ref unbox_np(bk_builder *b, bk_val *v, int tn) {
+    static const uint8_t mem[] = {BK_M_BOOL, BK_M_I8, BK_M_U8,  BK_M_I16, BK_M_U16, BK_M_I32, BK_M_U32,
+                                  BK_M_I64,  BK_M_I64, BK_M_I64, BK_M_I64, BK_M_F32, BK_M_F64};
+    if (tn == 14 || tn == 15) {
+        bk_memtype mt = tn == 14 ? BK_M_F32 : BK_M_F64;
+        v->num2 = Eload(b, mt, BK_A_CONST, v->box, (int64_t)bk_py->np_value + (tn == 14 ? 4 : 8));
+        return Eload(b, mt, BK_A_CONST, v->box, bk_py->np_value);
+    }
+    return tn < 13 ? Eload(b, mem[tn], BK_A_CONST, v->box, bk_py->np_value) : 0;
+}
+
+bool fits(const bk_val *v) {
+    if (!is_num(v)) return false;
+    if (v->num) return true;
+    int tn = bk_py_np_typenum(v->type);
+    return tn < 0 || tn < 13 || tn == 14 || tn == 15;
+}
+
+bk_ref unbox(bk_builder *b, bk_val *v) {
+    if (v->num) return v->num;
+    if (v->type == bk_types.t_float) v->num = E(b, BK_UNBOXF, v->box, 0);
+    else if (v->type == bk_types.t_int) v->num = Eguarded(b, BK_UNBOXI, v->box, 0, BK_G_OVERFLOW);
+    else if (v->type == bk_types.t_bool) v->num = E(b, BK_EQ, v->box, KP(b, bk_types.t_true));
+    else if (v->type == bk_types.t_complex) {
+        v->num = Eload(b, BK_M_F64, BK_A_CONST, v->box, bk_py->complex_real);
+        v->num2 = Eload(b, BK_M_F64, BK_A_CONST, v->box, bk_py->complex_imag);
+    } else v->num = unbox_np(b, v, bk_py_np_typenum(v->type));
+    return v->num;
+}
+
+static bk_ref make_box(bk_builder *b, bk_val *v) {
+    int tn;
+    if (v->type == bk_types.t_float) return Eguarded(b, BK_BOXF, v->num, 0, BK_G_MEMORY);
+    if (v->type == bk_types.t_int) return Eguarded(b, BK_BOXI, v->num, 0, BK_G_MEMORY);
+    bk_ref p;
+    if (v->type == bk_types.t_complex) p = CALLH(b, BK_H_box_complex, v->num, v->num2);
+    else if ((tn = bk_py_np_typenum(v->type)) == 14 || tn == 15) {
+        bk_ref re = tn == 14 ? E(b, BK_S2F, v->num, 0) : v->num, im = tn == 14 ? E(b, BK_S2F, v->num2, 0) : v->num2;
+        p = CALLH(b, BK_H_box_np_c, KI(b, tn), re, im);
+    } else if (tn == 11 || tn == 12 || tn == 23)
+        p = CALLH(b, BK_H_box_np_f, KI(b, tn), tn == 11 ? E(b, BK_S2F, v->num, 0) : v->num);
+    else p = CALLH(b, BK_H_box_np_i, KI(b, tn), tn == 0 ? E(b, BK_B2I, v->num, 0) : v->num);
+    guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_MEMORY);
+    return p;
+}
+
+/* box (maybe NULL) or a new box of num, as an owned reference; a diamond */
+static bk_ref box_or_new(bk_builder *b, bk_val *v) {
+    bk_ref have = E(b, BK_NE, v->box, KP(b, NULL));
+    bk_blk other = flow_split(b, have, false), join = bk_block_new(b->fn);
+    if (v->own != O_OWNED) E(b, BK_INCREF, v->box, 0);
+    E(b, BK_JMP, 0, 0);
+    bk_edge(b->fn, b->st.blk, join);
+    b->st.blk = other;
+    bk_ref made = make_box(b, v);
+    E(b, BK_JMP, 0, 0);
+    bk_edge(b->fn, b->st.blk, join);
+    b->st.blk = join;
+    bk_ref phi = put(b, bk_phi(b->fn, join, BK_P));
+    bk_phi_add(b->fn, phi, v->box);
+    bk_phi_add(b->fn, phi, made);
+    return phi;
+}
+
+bk_ref boxed(bk_builder *b, bk_val *v) {
+    if (v->kind == V_NULL) return KP(b, NULL);
+    if (v->kind != V_VAL) force(b, v);
+    if (v->box && !v->maybe) return v->box;
+    if (v->type == bk_types.t_bool) {
+        v->box = E(b, BK_BOXB, v->num, 0);
+        v->own = O_CONST;
+    } else if (v->maybe) {
+        v->box = box_or_new(b, v);
+        v->own = O_OWNED;
+    } else {
+        v->box = make_box(b, v);
+        v->own = O_OWNED;
+    }
+    v->maybe = false;
+    return v->box;
+}
+
+static bk_ref force_range(bk_builder *b, bk_val *v) {
+    /* an iterator that escapes: rare, so through the generic helpers would be wrong state; leave instead */
+    (void)v;
+    leave(b, BK_G_NYI);
+    return KP(b, NULL);
+}
+
+void force(bk_builder *b, bk_val *v) {
+    if (v->kind == V_VAL || v->kind == V_NULL) return;
+    if (v->kind != V_TUPLE) {
+        force_range(b, v);
+        *v = v_owned(NULL, KP(b, NULL));
+        return;
+    }
+    /* a tuple: its items owned first, then moved in */
+    bk_ref items[256];
+    for (int i = 0; i < v->nkids; i++) {
+        bk_val *k = &v->kids[i];
+        boxed(b, k);
+        secure(b, k);
+        items[i] = k->box;
+        if (k->own != O_OWNED) E(b, BK_INCREF, k->box, 0);
+    }
+    bk_ref t = CALLH(b, BK_H_tuple_new, KI(b, v->nkids));
+    /* out of memory here would lose the items' references: treated as fatal by the helper */
+    for (int i = 0; i < v->nkids; i++)
+        Estore(b, BK_M_PTR, BK_A_ITEMS, t, 0, 0, (int64_t)bk_py->tuple_items + 8 * i, items[i]);
+    *v = v_owned(bk_types.t_tuple, t);
+}
+
+/* ---- ownership -------------------------------------------------------------------------------------------------- */
+
+void secure(bk_builder *b, bk_val *v) {
+    if (v->kind == V_TUPLE || v->kind == V_SLICE || v->kind == V_ZIP || v->kind == V_ENUM) {
+        for (int i = 0; i < v->nkids; i++) secure(b, &v->kids[i]);
+        return;
+    }
+    if (v->own != O_VOLATILE || !v->box) return;
+    E(b, v->maybe ? BK_XINCREF : BK_INCREF, v->box, 0);
+    v->own = O_OWNED;
+}
+
+static void each_val(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint64_t), uint64_t arg) {
+    for (uint32_t i = 0; i < b->st.n; i++) {
+        bk_bframe *f = &b->st.f[i];
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) fn(b, &f->slots[k], arg);
+    }
+}
+
+static void secure_volatile(bk_builder *b, bk_val *v, uint64_t unused) {
+    (void)unused;
+    secure(b, v);
+}
+
+/* home slot(s) in mask are about to change: whoever borrows from there takes a reference */
+static void secure_homes(bk_builder *b, bk_val *v, uint64_t mask) {
+    for (int i = 0; i < v->nkids; i++) secure_homes(b, &v->kids[i], mask);
+    if (v->own != O_HOMES || v->clean || !v->box || !(v->homes & mask)) return;
+    E(b, v->maybe ? BK_XINCREF : BK_INCREF, v->box, 0);
+    v->own = O_OWNED;
+}
+
+void begin_effect(bk_builder *b) {
+    each_val(b, secure_volatile, 0);
+    b->effects = true;
+    b->neffects++;
+}
+
+bk_ref take(bk_builder *b, bk_val *v) {
+    bk_ref p = boxed(b, v);
+    if (v->own != O_OWNED) E(b, BK_INCREF, p, 0);
+    v->own = O_NONE;
+    return p;
+}
+
+void check_release(bk_builder *b, const bk_val *v) {
+    if (v->kind != V_VAL || v->own != O_OWNED || simple_type(v->type) || v->konst) return;
+    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, v->box, bk_py->layout.refcnt);
+    guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
+}
+
+void release(bk_builder *b, bk_val *v) {
+    if (v->kind == V_TUPLE) {
+        for (int i = 0; i < v->nkids; i++) release(b, &v->kids[i]);
+        return;
+    }
+    if (v->own != O_OWNED || !v->box) return;
+    E(b, v->maybe ? BK_XDECREFN : BK_DECREFN, v->box, 0);
+    v->own = O_NONE;
+}
+
+/* ---- locals ------------------------------------------------------------------------------------------------------ */
+
+bk_val load_local(bk_builder *b, uint32_t slot) {
+    bk_val *l = &TOPF(b)->slots[slot];
+    if (l->kind == V_NULL) return *l;
+    if (is_outer(b) && l->clean && !l->box && l->kind == V_VAL) {
+        l->box = Eimm(b, BK_HLOAD, 0, slot);
+        l->own = O_HOMES;
+        l->homes = home_bit(slot);
+        l->maybe = false;
+    }
+    bk_val v = *l;
+    v.clean = false;
+    /* what a local of an inlined frame owns is lent to its copies: they take their own reference at an effect */
+    if (v.own == O_OWNED) v.own = O_VOLATILE;
+    return v;
+}
+
+/* the old content of a home slot that is overwritten or dropped, known to be simple or not the last reference */
+static void drop_home(bk_builder *b, bk_ref old) { E(b, BK_XDECREFN, old, 0); }
+
+/* box may be NULL: put it into the home slot if it is one, so that the local is the same object */
+static void adopt_maybe(bk_builder *b, uint32_t slot, bk_val *v) {
+    bk_ref none = E(b, BK_EQ, v->box, KP(b, NULL));
+    bk_blk some = flow_split(b, none, true), join = bk_block_new(b->fn);
+    E(b, BK_JMP, 0, 0);
+    bk_edge(b->fn, b->st.blk, join);
+    b->st.blk = some;
+    E(b, BK_INCREF, v->box, 0);
+    bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+    Eimm(b, BK_HSTORE, v->box, slot);
+    drop_home(b, old);
+    E(b, BK_JMP, 0, 0);
+    bk_edge(b->fn, b->st.blk, join);
+    b->st.blk = join;
+    v->own = O_HOMES;
+    v->homes = home_bit(slot);
+}
+
+/* does another value borrow from the slot? then its object outlives the slot */
+static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot) {
+    for (uint32_t i = 0; i < b->st.n; i++) {
+        bk_bframe *f = &b->st.f[i];
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) {
+            const bk_val *v = &f->slots[k];
+            if (!(i == 0 && k == slot) && v->own == O_HOMES && v->homes == bit && slot < 63 && v->box && !v->maybe) return true;
+        }
+    }
+    return false;
+}
+
+static bool holds_object(bk_builder *b, uint32_t slot) {
+    const bk_val *l = &TOPF(b)->slots[slot];
+    return is_outer(b) && l->clean && l->kind != V_NULL && !simple_type(l->type) && !is_lent(b, home_bit(slot), slot);
+}
+
+bool store_kills(bk_builder *b, uint32_t slot) { return (prof(b)->flags & BK_PF_DIES) && holds_object(b, slot); }
+
+void check_overwrite(bk_builder *b, uint32_t slot) {
+    if (!is_outer(b)) {
+        check_release(b, &TOPF(b)->slots[slot]);
+        return;
+    }
+    if (!holds_object(b, slot)) return;
+    bk_ref old = load_local(b, slot).box;
+    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, old, bk_py->layout.refcnt);
+    guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
+}
+
+void store_dying(bk_builder *b, uint32_t slot, bk_val v) {
+    uint32_t at = TOPF(b)->sp++; /* on the stack while the frame is synced */
+    bk_val *t = &TOPF(b)->slots[TOPF(b)->ci->nlocals + at];
+    *t = v;
+    if (v.kind != V_NULL) boxed(b, t);
+    unknown_begin(b);
+    secure_homes(b, t, home_bit(slot));
+    v = *t;
+    TOPF(b)->sp--;
+    bk_ref p = v.kind == V_NULL ? KP(b, NULL) : v.box;
+    if (v.kind != V_NULL && v.own != O_OWNED) E(b, BK_INCREF, p, 0);
+    bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+    Eimm(b, BK_HSTORE, p, slot);
+    E(b, BK_XDECREF, old, 0);
+    v.own = v.konst ? O_CONST : O_HOMES;
+    v.homes = home_bit(slot);
+    v.clean = true;
+    TOPF(b)->slots[slot] = v;
+}
+
+static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
+    bk_bframe *f = TOPF(b);
+    bk_val *l = &f->slots[slot];
+    uint64_t bit = home_bit(slot);
+    bool object = l->clean && l->kind != V_NULL && !simple_type(l->type);
+    bool keep_unboxed = v.kind == V_VAL && v.num && (!v.box || v.own == O_CONST || v.maybe);
+    if (!keep_unboxed && v.kind != V_NULL) boxed(b, &v);
+    if (keep_unboxed) {
+        bool copies_homes = v.box && v.maybe && v.own == O_HOMES && v.homes != bit;
+        if (object || copies_homes || v.own == O_OWNED) {
+            begin_effect(b);
+            each_val(b, secure_homes, bit);
+        }
+        if (object) {
+            bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+            Eimm(b, BK_HSTORE, KP(b, NULL), slot);
+            drop_home(b, old);
+        }
+        if (copies_homes) adopt_maybe(b, slot, &v);
+        else if (v.own == O_OWNED && v.box) { /* owned but perhaps NULL: the slot holds it, or nothing */
+            bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+            Eimm(b, BK_HSTORE, v.box, slot);
+            drop_home(b, old);
+            v.own = O_HOMES;
+            v.homes = bit;
+        }
+        v.clean = false;
+        *l = v;
+        return;
+    }
+    begin_effect(b);
+    each_val(b, secure_homes, bit);
+    if (v.own == O_HOMES && (v.homes & bit)) v.own = O_VOLATILE;
+    bk_ref p = v.kind == V_NULL ? KP(b, NULL) : v.box;
+    if (v.kind != V_NULL && v.own != O_OWNED) E(b, BK_INCREF, p, 0);
+    bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+    Eimm(b, BK_HSTORE, p, slot);
+    if (!(l->clean && l->kind == V_NULL)) drop_home(b, old);
+    v.own = v.konst ? O_CONST : O_HOMES;
+    v.homes = bit;
+    v.clean = true;
+    *l = v;
+}
+
+void store_local(bk_builder *b, uint32_t slot, bk_val v) {
+    if (is_outer(b)) {
+        store_outer(b, slot, v);
+        return;
+    }
+    bk_val *l = &TOPF(b)->slots[slot];
+    if (l->own == O_OWNED) {
+        begin_effect(b);
+        secure(b, &v);
+        release(b, l);
+    }
+    *l = v;
+}
+
+/* ---- unknown code ---------------------------------------------------------------------------------------------------- */
+
+/* the frame slot gets the box of an unboxed local */
+void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) {
+    if (l->clean || l->kind == V_NULL) return;
+    bk_ref p = l->box ? l->box : KP(b, NULL);
+    if (l->type == bk_types.t_float) CALLH(b, BK_H_sync_f, KI(b, slot), l->num, p);
+    else if (l->type == bk_types.t_int) CALLH(b, BK_H_sync_i, KI(b, slot), l->num, p);
+    else if (l->type == bk_types.t_bool) CALLH(b, BK_H_sync_b, KI(b, slot), E(b, BK_B2I, l->num, 0), p);
+    else if (l->type == bk_types.t_complex) CALLH(b, BK_H_sync_c, KI(b, slot), KI(b, -1), l->num, l->num2, p);
+    else {
+        int tn = bk_py_np_typenum(l->type);
+        if (tn == 14) {
+            CALLH(b, BK_H_sync_c, KI(b, slot), KI(b, tn), E(b, BK_S2F, l->num, 0), E(b, BK_S2F, l->num2, 0), p);
+        } else if (tn == 15) CALLH(b, BK_H_sync_c, KI(b, slot), KI(b, tn), l->num, l->num2, p);
+        else if (tn == 11 || tn == 12)
+            CALLH(b, BK_H_sync_npf, KI(b, slot), KI(b, tn), tn == 11 ? E(b, BK_S2F, l->num, 0) : l->num, p);
+        else CALLH(b, BK_H_sync_npi, KI(b, slot), KI(b, tn), tn == 0 ? E(b, BK_B2I, l->num, 0) : l->num, p);
+    }
+    l->clean = true;
+    l->box = 0;
+    l->maybe = false;
+    l->own = O_NONE;
+}
+
+void unknown_begin(bk_builder *b) {
+    if (!is_outer(b)) { /* an inlined frame does not exist for whoever looks: call it instead */
+        bk_bframe *caller = &b->st.f[b->st.n - 2];
+        b->noinline[b->nnoinline++] = (bk_site){caller->ctx, caller->pc};
+        bk_restart(b);
+    }
+    begin_effect(b);
+    bk_bframe *f = TOPF(b);
+    uint64_t dropped = 0;
+    for (uint32_t i = 0; i < f->ci->nlocals; i++)
+        if (!f->slots[i].clean && f->slots[i].kind != V_NULL) dropped |= home_bit(i);
+    if (dropped) {
+        for (uint32_t k = 0; k < f->sp; k++) secure_homes(b, &f->slots[f->ci->nlocals + k], dropped);
+    }
+    for (uint32_t i = 0; i < f->ci->nlocals; i++) bk_sync_slot(b, i, &f->slots[i]);
+    Eimm(b, BK_SETIP, 0, insn(b)->last);
+    b->raise_snap = snap_now(b, f->pc, BK_SNAP_RAISE, BK_G_RAISE);
+    b->unknown = true;
+}
+
+static void forget(bk_builder *b, bk_val *v, uint64_t unused) {
+    (void)b;
+    (void)unused;
+    v->nd_ok = false;
+    if (v->type && v->kind == V_VAL && !v->konst && bk_py_is_heap_type(v->type)) v->type = NULL;
+    for (int i = 0; i < v->nkids; i++) forget(b, &v->kids[i], 0);
+}
+
+void unknown_end(bk_builder *b) {
+    each_val(b, forget, 0);
+    uint32_t pc = TOPF(b)->pc;
+    uint32_t snap = snap_now(b, pc, BK_SNAP_RESUME, BK_G_INVALID);
+    set_guard(b, E(b, BK_GVALID, 0, 0), snap);
+    if (bk_py->locals_writable) {
+        bk_ref seen = Ecall(b, BK_H_frame_seen, 0, NULL);
+        bk_ref r = E(b, BK_GUARD, E(b, BK_NOT, seen, 0), 0);
+        b->fn->ins[r].imm = BK_G_LOCALS;
+        set_guard(b, r, snap);
+    }
+}
+
+/* leaves raising at this instruction unless `good` holds */
+static void raise_if(bk_builder *b, bk_ref good) {
+    bk_blk bad = flow_split(b, good, true), on = b->st.blk;
+    b->st.blk = bad;
+    bk_ref x = E(b, BK_EXIT, 0, 0);
+    b->fn->ins[x].snap = b->raise_snap;
+    b->fn->ins[x].imm = BK_G_RAISE;
+    b->st.blk = on;
+}
+
+void raise_if_null(bk_builder *b, bk_ref p) { raise_if(b, E(b, BK_NE, p, KP(b, NULL))); }
+void raise_if_neg(bk_builder *b, bk_ref i) { raise_if(b, E(b, BK_GE, i, KI(b, 0))); }
+
+/* ---- what recording saw ------------------------------------------------------------------------------------------ */
+
+static void assume_seen(bk_builder *b, bk_val *v, const bk_seen *s) {
+    if (s->type == bk_types.t_none_type) {
+        guard(b, E(b, BK_EQ, v->box, KP(b, bk_types.t_none)), BK_G_TYPE);
+        v->type = s->type;
+        v->konst = bk_types.t_none;
+        return;
+    }
+    guard_type(b, v, s->type);
+    if (v->type == bk_types.t_float || v->type == bk_types.t_bool || (v->type == bk_types.t_int && !s->wide)) unbox(b, v);
+    if (v->type == bk_types.t_ndarray && s->nd.ndim) np_guard(b, v, &s->nd);
+}
+
+void learn(bk_builder *b, uint32_t k) {
+    bk_val *v = top(b, k);
+    const bk_prof *p = prof(b);
+    if (v->kind != V_VAL || v->type || !v->box || v->maybe || v->clean || (p->flags & BK_PF_GENERIC)) return;
+    if (p->opnd_many[k - 1] || !p->opnd[k - 1].type) return;
+    assume_seen(b, v, &p->opnd[k - 1]);
+}
+
+void apply_seen(bk_builder *b, bk_val *v, const bk_prof *p) {
+    if (p->nseen == 0 || (p->flags & (BK_PF_RESULT_MANY | BK_PF_GENERIC)) || v->type) return;
+    const bk_seen *s = &p->seen[0];
+    for (int k = 1; k < p->nseen; k++)
+        if (p->seen[k].type != s->type) return; /* several types: it stays boxed and unknown */
+    if (!v->box || v->maybe) return;
+    assume_seen(b, v, s);
+}
+
+/* ---- snapshots --------------------------------------------------------------------------------------------------- */
+
+#define GROW_FN(arr, cap, need)                                                                                  \
+    if (!bk_grow(b->fn, (void **)&b->fn->arr, &b->fn->cap, (need), sizeof *b->fn->arr)) bk_abort(b, BK_AB_MEMORY)
+
+static void add_slot(bk_builder *b, bk_slot s) {
+    GROW_FN(slots, scap, b->fn->nslots + 1);
+    b->fn->slots[b->fn->nslots++] = s;
+}
+
+static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
+    bk_slot s = {.kind = BK_SK_NULL};
+    if (v->clean) {
+        s.kind = v->kind == V_NULL ? BK_SK_HOME : BK_SK_HOME;
+        s.sub = home;
+        if (v->kind != V_RANGEIT && v->kind != V_SEQIT) {
+            add_slot(b, s);
+            return;
+        }
+    }
+    switch (v->kind) {
+    case V_NULL: break;
+    case V_RANGEIT:
+        s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2, .c = KI(b, v->step)};
+        break;
+    case V_SEQIT:
+        s = (bk_slot){.kind = BK_SK_SEQITER, .aux = v->tuple_seq, .sub = v->obj, .a = v->box, .b = v->num};
+        break;
+    case V_TUPLE:
+    case V_SLICE:
+        add_slot(b, (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids});
+        for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
+        return;
+    case V_ENUM:
+        add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_ENUMERATE, .nkids = 2, .sub = v->obj});
+        snap_val(b, &v->kids[0], 0);
+        add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = v->num});
+        return;
+    case V_ZIP:
+        add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_ZIP, .nkids = v->nkids, .sub = v->obj});
+        for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
+        return;
+    case V_RANGE:
+        add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_RANGE, .nkids = 3});
+        for (int i = 0; i < 3; i++) snap_val(b, &v->kids[i], 0);
+        return;
+    case V_REVERSED:
+        add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_REVERSED, .nkids = 2, .sub = v->obj});
+        add_slot(b, (bk_slot){.kind = BK_SK_BORROWED, .a = v->box});
+        add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = v->num});
+        return;
+    default:
+        if (v->box && !v->maybe) {
+            if (v->own == O_CONST && v->konst)
+                s = (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->konst)};
+            else s = (bk_slot){.kind = v->own == O_OWNED ? BK_SK_OWNED : BK_SK_BORROWED, .a = v->box};
+            break;
+        }
+        s = (bk_slot){.a = v->num, .b = v->box, .kind = BK_SK_I64};
+        if (v->type == bk_types.t_float) s.kind = BK_SK_F64;
+        else if (v->type == bk_types.t_bool) s.kind = BK_SK_BOOL;
+        else if (v->type == bk_types.t_complex) s = (bk_slot){.kind = BK_SK_COMPLEX, .a = v->num, .b = v->num2, .c = v->box};
+        else if (v->type != bk_types.t_int)
+            s = (bk_slot){.kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
+        s.aux = v->own == O_OWNED; /* box, where there is one, is owned by the value */
+    }
+    add_slot(b, s);
+}
+
+static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_sp, uint32_t resume, int kind, int reason) {
+    uint32_t first = b->fn->nsframes, n = b->st.n;
+    GROW_FN(sframes, sfcap, first + n);
+    b->fn->nsframes += n;
+    for (uint32_t i = 0; i < n; i++) {
+        const bk_bframe *f = &b->st.f[i];
+        bool last = i + 1 == n;
+        const bk_val *slots = last ? inner : f->slots;
+        uint32_t sp = last ? inner_sp : f->sp;
+        bk_sframe sf = {.code = f->code, .depth = (uint16_t)sp, .first = b->fn->nslots,
+                        .resume = last ? resume : f->ci->insns[f->pc].offset};
+        if (f->func) sf.func = bk_const(b->fn, f->func);
+        for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i == 0 ? k : 0);
+        sf.nslots = b->fn->nslots - sf.first;
+        b->fn->sframes[first + i] = sf;
+    }
+    GROW_FN(snaps, snapcap, b->fn->nsnaps + 1);
+    b->fn->snaps[b->fn->nsnaps] =
+        (bk_snap){.frame = first, .nframes = n, .kind = (uint8_t)kind, .reason = (uint8_t)reason, .org = b->org};
+    return b->fn->nsnaps++;
+}
+
+/* a modular int cannot be made whole again: leave to where its computation began */
+static uint32_t modular_snap(bk_builder *b) {
+    const bk_bframe *f = TOPF(b);
+    for (uint32_t k = 0; k < b->saved_sp; k++) {
+        const bk_val *v = &b->saved[f->ci->nlocals + k];
+        if (v->modular) return v->mod_snap;
+    }
+    return 0;
+}
+
+uint32_t snap_start(bk_builder *b) {
+    if (!b->snap_start && !b->effects) b->snap_start = modular_snap(b);
+    if (!b->snap_start) {
+        if (b->effects) bk_abort(b, BK_AB_VERIFY); /* a guard behind an effect: an error of the builder */
+        b->snap_start = snap_frames(b, b->saved, b->saved_sp, insn(b)->offset, BK_SNAP_RESUME, BK_G_NONE);
+    }
+    return b->snap_start;
+}
+
+uint32_t snap_now(bk_builder *b, uint32_t pc, int kind, int reason) {
+    bk_bframe *f = TOPF(b);
+    return snap_frames(b, f->slots, f->sp, f->ci->insns[pc].offset, kind, reason);
+}
+
+void leave_at(bk_builder *b, uint32_t pc, bk_guardkind reason) {
+    uint32_t snap = snap_now(b, pc, BK_SNAP_RESUME, reason);
+    bk_ref r = E(b, BK_EXIT, 0, 0);
+    b->fn->ins[r].snap = snap;
+    b->fn->ins[r].imm = reason;
+    b->ended = true;
+}
+
+void leave(bk_builder *b, bk_guardkind reason) {
+    bk_ref r = E(b, BK_EXIT, 0, 0);
+    b->fn->ins[r].snap = snap_start(b);
+    b->fn->ins[r].imm = reason;
+    b->ended = true;
+}

@@ -1,0 +1,183 @@
+/* The recorder: reads operands and results from the frame, one instruction event at a time. */
+#include "profile.h"
+#include <stdlib.h>
+#include <string.h>
+
+bk_prof *bk_profile_new(const bk_codeinfo *ci) { return calloc(ci->ninsns ? ci->ninsns : 1, sizeof(bk_prof)); }
+
+void bk_profile_free(bk_prof *p, const bk_codeinfo *ci) {
+    if (!p) return;
+    for (uint32_t i = 0; i < ci->ninsns; i++) {
+        for (int k = 0; k < p[i].nseen; k++) bk_py_decref(p[i].seen[k].type);
+        for (int k = 0; k < 2; k++)
+            if (p[i].opnd[k].type) bk_py_decref(p[i].opnd[k].type);
+        if (p[i].callee) bk_py_decref(p[i].callee);
+    }
+    free(p);
+}
+
+static bool same_nd(bk_ndkey a, bk_ndkey b) {
+    return a.typenum == b.typenum && a.ndim == b.ndim && a.writeable == b.writeable && a.unit_inner == b.unit_inner;
+}
+
+static bk_seen describe(bk_obj *value) {
+    bk_seen s = {.type = bk_py_type(value)};
+    int64_t v;
+    if (s.type == bk_types.t_int) s.wide = !bk_py_as_i64(value, &v);
+    else if (s.type == bk_types.t_ndarray && !bk_py_ndkey(value, &s.nd)) memset(&s.nd, 0, sizeof s.nd);
+    return s;
+}
+
+static void see_operand(bk_prof *p, int k, bk_obj *value) {
+    if (!value || p->opnd_many[k]) return;
+    bk_seen s = describe(value), *o = &p->opnd[k];
+    if (!o->type) {
+        bk_py_incref(s.type);
+        *o = s;
+    } else if (o->type != s.type) p->opnd_many[k] = true;
+    else {
+        o->wide |= s.wide;
+        if (!same_nd(o->nd, s.nd)) memset(&o->nd, 0, sizeof o->nd);
+    }
+}
+
+void bk_prof_see(bk_prof *p, bk_obj *value) {
+    bk_seen s = describe(value);
+    for (int k = 0; k < p->nseen; k++)
+        if (p->seen[k].type == s.type && p->seen[k].wide == s.wide && same_nd(p->seen[k].nd, s.nd)) return;
+    if (p->nseen == BK_NSEEN) {
+        p->flags |= BK_PF_RESULT_MANY;
+        return;
+    }
+    bk_py_incref(s.type);
+    p->seen[p->nseen++] = s;
+}
+
+/* Truth of objects whose test runs no code: 1, 0, or -1 for others. */
+static int plain_truth(bk_obj *o) {
+    int64_t v;
+    if (o == bk_types.t_true) return 1;
+    if (o == bk_types.t_false || o == bk_types.t_none) return 0;
+    if (bk_py_type(o) == bk_types.t_float) return bk_py_as_f64(o) != 0;
+    if (bk_py_as_i64(o, &v)) return v != 0;
+    return -1;
+}
+
+static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
+    bk_obj *key = callable;
+    if (bk_py_type(callable) == bk_types.t_method)
+        callable = key = *(bk_obj **)((char *)callable + bk_py->method_func);
+    if (bk_py_type(callable) == bk_types.t_function) key = *callee_code = bk_py_func_code(callable);
+    else if (bk_py_type(callable) != bk_types.t_builtin && bk_py_type(callable) != bk_types.t_method_descriptor &&
+             bk_py_type(callable) != bk_types.t_type)
+        key = bk_py_type(callable);
+    if (p->callee == key) return;
+    if (p->callee) {
+        p->flags |= BK_PF_CALLEE_MANY;
+        return;
+    }
+    bk_py_incref(key);
+    p->callee = key;
+}
+
+static void record_index(bk_prof *p, bk_obj *key) {
+    int64_t v;
+    if (bk_py_as_i64(key, &v)) p->flags |= v < 0 ? BK_PF_NEG_INDEX : BK_PF_POS_INDEX;
+    else if (bk_py_type(key) == bk_types.t_tuple)
+        for (int64_t i = 0; i < bk_py_len(key); i++) record_index(p, bk_py_item(key, i));
+}
+
+static bool dies(bk_obj *o) {
+    return o && *(uint32_t *)((char *)o + bk_py->layout.refcnt) == 1 && !bk_py_type_is_simple(bk_py_type(o));
+}
+
+/* the pending instruction's result, now that the next one is about to run */
+static void record_result(bk_recorder *r, bk_frame *f, uint32_t index) {
+    int32_t pend = r->pending;
+    r->pending = -1;
+    if (pend < 0 || r->frame != f) return;
+    const bk_insn *in = &r->ci->insns[pend];
+    bk_prof *p = &r->prof[pend];
+    if (in->op == BC_FOR_ITER && (int32_t)index == in->target) {
+        p->taken++;
+        return;
+    }
+    if (in->next != index) return;
+    int depth = r->ci->insns[index].depth;
+    if (in->op == BC_LOAD_ATTR && in->arg2) depth--;
+    if (in->op == BC_LOAD_ATTR && in->arg2 && bk_py->null_first) depth++;
+    if (depth <= 0) return;
+    bk_obj *v = bk_py_home_get(bk_py_frame_home(f), r->ci->nlocals + (uint32_t)depth - 1);
+    if (v) bk_prof_see(p, v);
+}
+
+int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_code) {
+    const bk_codeinfo *ci = r->ci;
+    const bk_insn *in = &ci->insns[index];
+    bk_prof *p = &r->prof[index];
+    record_result(r, f, index);
+    p->visits++;
+    void **home = bk_py_frame_home(f);
+    void **stack = home + ci->nlocals;
+    int depth = in->depth, truth;
+#define TOP(k) bk_py_home_get(stack, (uint32_t)(depth - (k)))
+    for (int k = 0; k < 2 && depth > k; k++) see_operand(p, k, TOP(k + 1));
+    switch (in->op) {
+    case BC_POP_JUMP_IF_TRUE:
+    case BC_POP_JUMP_IF_FALSE:
+        truth = depth > 0 && TOP(1) ? plain_truth(TOP(1)) : -1;
+        if (truth >= 0) p->taken += (uint32_t)(truth == (in->op == BC_POP_JUMP_IF_TRUE));
+        break;
+    case BC_POP_JUMP_IF_NONE:
+    case BC_POP_JUMP_IF_NOT_NONE:
+        if (depth > 0) p->taken += (uint32_t)((TOP(1) == bk_types.t_none) == (in->op == BC_POP_JUMP_IF_NONE));
+        break;
+    case BC_BINARY_SUBSCR:
+    case BC_DELETE_SUBSCR:
+        if (depth > 1 && TOP(1)) record_index(p, TOP(1));
+        goto result;
+    case BC_STORE_SUBSCR:
+        if (depth > 2 && TOP(1) && TOP(2)) {
+            record_index(p, TOP(1));
+            int64_t k, n;
+            bk_obj *list = TOP(2);
+            if (bk_py_type(list) == bk_types.t_list && bk_py_as_i64(TOP(1), &k)) {
+                n = *(int64_t *)((char *)list + bk_py->var_size);
+                if (k < 0) k += n;
+                if (k >= 0 && k < n) {
+                    bk_obj *old = (*(bk_obj ***)((char *)list + bk_py->list_items))[k];
+                    bk_prof_see(p, old);
+                    if (dies(old)) p->flags |= BK_PF_DIES;
+                }
+            }
+        }
+        break;
+    case BC_STORE_FAST:
+    case BC_STORE_FAST_LOAD_FAST:
+    case BC_STORE_FAST_STORE_FAST:
+        if (dies(bk_py_home_get(home, (uint32_t)in->arg))) p->flags |= BK_PF_DIES;
+        if (in->op == BC_STORE_FAST_STORE_FAST && dies(bk_py_home_get(home, in->arg2))) p->flags |= BK_PF_DIES;
+        break;
+    case BC_POP_TOP:
+        if (depth > 0 && dies(TOP(1))) p->flags |= BK_PF_DIES;
+        break;
+    case BC_CALL:
+    case BC_CALL_KW: {
+        int n = in->arg + (in->op == BC_CALL_KW);
+        bk_obj *lo = depth > n + 1 ? TOP(n + 2) : NULL, *hi = depth > n ? TOP(n + 1) : NULL;
+        bk_obj *callable = bk_py->null_first ? (lo ? lo : hi) : lo;
+        if (callable) record_callee(p, callable, callee_code);
+        goto result;
+    }
+    case BC_FOR_ITER:
+        if (depth > 0 && TOP(1) && bk_py_type(TOP(1)) == bk_types.t_range_iterator)
+            p->step = *(long *)((char *)TOP(1) + bk_py->rangeiter_step);
+        goto result;
+    default:
+    result:
+        r->frame = f;
+        r->pending = (int32_t)index;
+    }
+#undef TOP
+    return p->visits >= r->visits_max ? BK_DISABLE : BK_KEEP;
+}
