@@ -23,16 +23,40 @@ const char *bk_traits_init(void);
 /* selfcheck.c: NULL if this interpreter is the one that the layouts are for, else a reason in `buf` */
 const char *bk_selfcheck(char *buf, size_t n);
 
-/* deopt.c: what leaving native code does with the frames */
+/* ---- leaving native code: mat.c makes the objects, deopt.c writes the frames, inner.c runs inlined callees' frames */
+enum { BK_MADE_MAX = 48, BK_LATE_MAX = 16 };
 typedef struct {
     const bk_fn *fn;
     const bk_code *code;
-    uint64_t *buf;
+    uint64_t *buf;          /* virtual homes, then exit values */
     void **home;            /* of the real frame */
-    const bk_snap *snap;
-    const bk_loc *locs;     /* of the snapshot's slots: 3 each */
-    const uint32_t base;    /* first slot of the snapshot in fn.slots */
-} bk_exitctx;
+    const bk_slot *slot;    /* next entry of the snapshot */
+    const bk_loc *loc;      /* its three locations */
+    uint32_t first_home;    /* number of the frame's first home slot */
+    uint32_t index;         /* number of the top-level slot in its frame */
+    bool top;               /* a top-level slot is made, not a kid */
+    unsigned nmade, nlate;
+    struct { const bk_slot *slot; const bk_loc *loc; PyObject *obj; } made[BK_MADE_MAX]; /* objects made by this exit */
+    PyObject *late[BK_LATE_MAX]; /* references to be dropped when the frames are written */
+} bk_mat;
+/* The next slot's object: a new reference, NULL for an empty slot, BK_KEEP_SLOT if the real frame's slot stays as it is. */
+PyObject *bk_mat_slot(bk_mat *m);
+extern PyObject *const bk_keep_slot;
+#define BK_KEEP_SLOT bk_keep_slot
+
+/* deopt.c: leaves by exit number n. 0; -1: the current exception must be returned from the event callback */
+int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint32_t n);
+
+/* inner.c: an inlined callee's frame, above the thread's innermost one, with empty slots. func is borrowed. Never fails:
+ * out of memory is fatal here */
+bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject *co, bkp_frame *previous);
+/* Runs the frames f[1..n-1] from the innermost (f[n-1], ready to run) outwards. f[0] is the real frame; f[0..n-2] wait
+ * at calls[i]. thrown: the innermost starts with the exception that is set. f[1]'s result is a new reference for f[0]'s
+ * call, or NULL with an exception set. */
+PyObject *bk_inner_run(PyThreadState *ts, bkp_frame **f, const bk_insn **calls, const bk_codeinfo **infos, uint32_t n,
+                       bool thrown);
+/* pushes what instruction `in` leaves on the stack when the Python function that it called returned `result` (stolen) */
+void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result);
 
 /* raise.c */
 int bk_raise_init(void);

@@ -33,6 +33,7 @@
 #include "internal/pycore_frame.h"
 #include "internal/pycore_code.h"
 #include "internal/pycore_interp.h"
+#include "internal/pycore_intrinsics.h"
 #include "internal/pycore_list.h"
 #include "internal/pycore_range.h"
 #include "internal/pycore_tuple.h"

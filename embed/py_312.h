@@ -15,6 +15,7 @@
 #define BKP_C_LIMIT C_RECURSION_LIMIT
 #define BKP_NULL_FIRST true         /* [NULL or method, callable or self, arguments...] */
 #define BKP_LOCALS_WRITABLE false
+#define BKP_BRANCH_ANY true         /* conditional jumps and UNARY_NOT take any object */
 
 typedef _PyInterpreterFrame bkp_frame;
 

@@ -15,6 +15,7 @@
 #define BKP_C_LIMIT Py_C_RECURSION_LIMIT
 #define BKP_NULL_FIRST false        /* [callable, self or NULL, arguments...] */
 #define BKP_LOCALS_WRITABLE true
+#define BKP_BRANCH_ANY false        /* conditional jumps and UNARY_NOT take only bools */
 
 typedef _PyInterpreterFrame bkp_frame;
 

@@ -1,0 +1,43 @@
+/* Enters compiled code on an interpreter frame, and what must hold for that. */
+#include "embed.h"
+
+/* Stack slots above the frame's depth hold stale pointers: native code and exits rely on their being empty. */
+static void clear_above(bkp_frame *f, void **home, uint32_t nhome) {
+    for (uint32_t i = (uint32_t)(bkp_code(f)->co_nlocalsplus + bkp_depth(f)); i < nhome; i++) home[i] = bkp_slot(NULL);
+}
+
+int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint64_t *buf) {
+    bkp_frame *f = (bkp_frame *)frame;
+    PyThreadState *ts = PyThreadState_GET();
+    void **home = bkp_home(f);
+    bk_ctx ctx;
+    uint32_t n;
+    ctx.breaker = bkp_breaker(ts);
+    ctx.ip = bkp_ip(f);
+    ctx.code_base = (char *)_PyCode_CODE(bkp_code(f));
+    ctx.tstate = ts;
+    ctx.frame = f;
+    ctx.self_or_null = NULL;
+    clear_above(f, home, fn->nhome);
+    if (fn->nxhome) memset(buf, 0, fn->nxhome * sizeof *buf);
+    n = code->entry(home, buf, &ctx);
+    return bk_deopt(ts, f, fn, code, buf, n) < 0 ? -1 : (int64_t)n;
+}
+
+/* Tools other than ours that have any event on, everywhere or for this code. sys.settrace and sys.setprofile are such
+ * tools, in whatever thread they were called. */
+static bool watched(PyThreadState *ts, PyCodeObject *co) {
+    const uint8_t *global = ts->interp->monitors.tools;
+    uint8_t any = 0;
+    for (size_t i = 0; i < sizeof ts->interp->monitors.tools; i++) any |= global[i];
+    if (co->_co_monitoring)
+        for (size_t i = 0; i < sizeof co->_co_monitoring->local_monitors.tools; i++)
+            any |= co->_co_monitoring->local_monitors.tools[i];
+    return (any & ~(1u << BK_TOOL)) != 0;
+}
+
+bool bk_py_may_enter(bk_frame *frame) {
+    PyThreadState *ts = PyThreadState_GET();
+    return ts->tracing == 1 && ts->c_recursion_remaining > BKP_C_LIMIT / 2 && !ts->interp->eval_frame &&
+           !ts->c_tracefunc && !ts->c_profilefunc && !watched(ts, bkp_code((bkp_frame *)frame)) && !bk_raise_waiting(ts);
+}
