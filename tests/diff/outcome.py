@@ -55,7 +55,10 @@ def canonical(obj, memo=None):
     if isinstance(obj, (set, frozenset)):
         return name, tuple(sorted((canonical(x, memo) for x in obj), key=repr))
     if isinstance(obj, (bytearray, memoryview)):
-        return name, bytes(obj)
+        try:
+            return name, bytes(obj)
+        except ValueError as e:
+            return name, str(e)
     if isinstance(obj, BaseException):
         return "exception", name, canonical(obj.args, memo), str(obj)
     if isinstance(obj, types.MethodType):
