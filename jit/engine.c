@@ -1,11 +1,9 @@
 /* The code generator's engine: target machines, pass pipelines, object code, linking, and the tables that go with it.
  * One call at a time, on any thread; each compile has an LLVM context of its own, so nothing accumulates. */
 #include "lower.h"
+#include "engine_load.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Object.h>
-#include <llvm-c/Orc.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -29,9 +27,6 @@ static struct {
     bool ready, disassembler;
     char *triple, *cpu, *features, *layout;
     LLVMTargetMachineRef tm[LEVELS];
-    LLVMOrcLLJITRef jit;
-    LLVMOrcJITDylibRef dylib;
-    void *defined[BK_NHELPERS]; /* helpers that the linker knows, at these addresses */
     uint64_t serial;
 } engine;
 
@@ -79,25 +74,6 @@ static int make_machines(char *err, size_t errlen) {
     return 0;
 }
 
-static void ignore_link_error(void *ctx, LLVMErrorRef e) { /* the look-up returns the same error */
-    (void)ctx;
-    LLVMConsumeError(e);
-}
-
-static int make_linker(char *err, size_t errlen) {
-    LLVMOrcLLJITBuilderRef b = LLVMOrcCreateLLJITBuilder();
-    LLVMOrcJITTargetMachineBuilderRef tmb;
-    if (report(LLVMOrcJITTargetMachineBuilderDetectHost(&tmb), err, errlen)) {
-        LLVMOrcDisposeLLJITBuilder(b);
-        return -1;
-    }
-    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(b, tmb);
-    if (report(LLVMOrcCreateLLJIT(&engine.jit, b), err, errlen)) return -1;
-    engine.dylib = LLVMOrcLLJITGetMainJITDylib(engine.jit);
-    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(engine.jit), ignore_link_error, NULL);
-    return 0;
-}
-
 /* ---- passes and object code ---- */
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *arg) {
     bk_lw *L = arg;
@@ -140,56 +116,29 @@ static LLVMMemoryBufferRef emit(LLVMModuleRef m, int level, char *err, size_t er
     return NULL;
 }
 
-/* The bytes of code and of read-only data are not told by the linker; the object says how long the code is. */
-static size_t text_size(LLVMMemoryBufferRef object) {
-    char *message = NULL;
-    size_t n = 0;
-    LLVMBinaryRef bin = LLVMCreateBinary(object, NULL, &message);
-    if (!bin) {
-        LLVMDisposeMessage(message);
-        return 0;
-    }
-    LLVMSectionIteratorRef s = LLVMObjectFileCopySectionIterator(bin);
-    for (; !LLVMObjectFileIsSectionIteratorAtEnd(bin, s); LLVMMoveToNextSection(s)) {
-        const char *name = LLVMGetSectionName(s);
-        if (name && strcmp(name, ".text") == 0) n = LLVMGetSectionSize(s);
-    }
-    LLVMDisposeSectionIterator(s);
-    LLVMDisposeBinary(bin);
-    return n;
+/* ---- linking ---- */
+static void *helper_address(void *arg, const char *name) {
+    const bk_lw *L = arg;
+    if (strncmp(name, "bk_h_", 5)) return NULL;
+    for (uint32_t id = 0; id < BK_NHELPERS; id++)
+        if (L->helper[id] && strcmp(L->o->helpers[id].name, name + 5) == 0) return L->o->helpers[id].address;
+    return NULL;
 }
 
-/* ---- linking ---- */
-static int define_helper(uint32_t id, const bk_helperinfo *h, char *err, size_t errlen) {
-    if (engine.defined[id] == h->address) return 0;
-    if (engine.defined[id]) {
-        snprintf(err, errlen, "helper %s has moved", h->name);
+static int load(bk_lw *L, LLVMMemoryBufferRef object, const char *name, bk_code *out, char *err, size_t errlen) {
+    bk_image *image = malloc(sizeof *image);
+    if (!image) {
+        snprintf(err, errlen, "out of memory");
         return -1;
     }
-    char name[64];
-    snprintf(name, sizeof name, "bk_h_%s", h->name);
-    LLVMOrcCSymbolMapPair pair = {LLVMOrcLLJITMangleAndIntern(engine.jit, name),
-                                  {(LLVMOrcExecutorAddress)(uintptr_t)h->address,
-                                   {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}}};
-    if (report(LLVMOrcJITDylibDefine(engine.dylib, LLVMOrcAbsoluteSymbols(&pair, 1)), err, errlen)) return -1;
-    engine.defined[id] = h->address;
-    return 0;
-}
-
-static int define_helpers(const bk_lw *L, char *err, size_t errlen) {
-    for (uint32_t id = 0; id < BK_NHELPERS; id++)
-        if (L->helper[id] && define_helper(id, &L->o->helpers[id], err, errlen)) return -1;
-    return 0;
-}
-
-/* takes the object */
-static int link_object(LLVMMemoryBufferRef object, const char *name, bk_code *out, char *err, size_t errlen) {
-    LLVMOrcResourceTrackerRef rt = LLVMOrcJITDylibCreateResourceTracker(engine.dylib);
-    out->handle = rt;
-    if (report(LLVMOrcLLJITAddObjectFileWithRT(engine.jit, rt, object), err, errlen)) return -1;
-    LLVMOrcExecutorAddress at = 0;
-    if (report(LLVMOrcLLJITLookup(engine.jit, &at, name), err, errlen)) return -1;
-    out->entry = (bk_entry)(uintptr_t)at;
+    if (bk_load_object(LLVMGetBufferStart(object), LLVMGetBufferSize(object), name, helper_address, L, image, err,
+                       errlen)) {
+        free(image);
+        return -1;
+    }
+    out->handle = image;
+    out->entry = (bk_entry)(uintptr_t)image->entry;
+    out->code_bytes = image->entry_size;
     return 0;
 }
 
@@ -256,13 +205,8 @@ static LLVMMemoryBufferRef build(bk_lw *L, const bk_fn *fn, const bk_compile_opt
 }
 
 static void release(bk_code *c) {
-    if (c->handle) {
-        LLVMErrorRef e = LLVMOrcResourceTrackerRemove(c->handle);
-        if (e) LLVMConsumeError(e);
-        LLVMOrcReleaseResourceTracker(c->handle);
-        LLVMOrcSymbolStringPoolClearDeadEntries(
-            LLVMOrcExecutionSessionGetSymbolStringPool(LLVMOrcLLJITGetExecutionSession(engine.jit)));
-    }
+    if (c->handle) bk_unload(c->handle);
+    free(c->handle);
     free(c->exits);
     free(c->locs);
     free(c->consts);
@@ -288,10 +232,8 @@ static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char
     int rc = -1;
     if (object) {
         double t0 = now_ms();
-        out->code_bytes = text_size(object);
-        rc = define_helpers(&L, err, errlen);
-        if (rc == 0) rc = link_object(object, name, out, err, errlen);
-        else LLVMDisposeMemoryBuffer(object);
+        rc = load(&L, object, name, out, err, errlen);
+        LLVMDisposeMemoryBuffer(object);
         out->emit_ms += now_ms() - t0;
     }
     if (rc == 0) take_tables(&L, out);
@@ -309,8 +251,7 @@ static int set_up(char *err, size_t errlen) {
     engine.triple = LLVMGetDefaultTargetTriple();
     engine.cpu = LLVMGetHostCPUName();
     engine.features = LLVMGetHostCPUFeatures();
-    if (make_machines(err, errlen)) return -1;
-    return make_linker(err, errlen);
+    return make_machines(err, errlen);
 }
 
 __attribute__((visibility("default"))) const bk_backend *bk_backend_open(char *err, size_t errlen) {

@@ -1,5 +1,6 @@
 /* Harness of the code generator's tests: IR text in, compiled code run in this process, values read where the exit's
- * locations say. Each test program includes it once; the backend is given by argument 1 or BACKEDGE_LLVM. */
+ * locations say. Each test program includes it once; the backend is given by argument 1 or BACKEDGE_LLVM,
+ * else it is the one of the build directory that the test is in. */
 #ifndef LOWER_HARNESS_H
 #define LOWER_HARNESS_H
 #include "bk_backend.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define INTMIN INT64_MIN
 #define INTMAX INT64_MAX
@@ -97,7 +99,7 @@ static bool make_with(unit *u, const char *text, const bk_compile_opts *o) {
     return true;
 }
 
-__attribute__((unused)) static bool make(unit *u, const char *text) {
+static inline bool make(unit *u, const char *text) {
     bk_compile_opts o = options();
     return make_with(u, text, &o);
 }
@@ -119,7 +121,7 @@ static void *saved_ip;
 static char bytecode[64];
 static bk_ctx context = {.breaker = &breaker_word, .ip = &saved_ip, .code_base = bytecode};
 
-static outcome run(const unit *u, void **home) {
+static inline outcome run(const unit *u, void **home) {
     outcome r = {.u = u};
     if (u->code.buf_words > 256) abort();
     memset(r.buf + u->fn->nxhome, 0xA5, sizeof r.buf - u->fn->nxhome * 8);
@@ -130,7 +132,7 @@ static outcome run(const unit *u, void **home) {
 }
 
 /* operand k (0-2) of the n-th slot entry of the snapshot, all frames in order */
-static uint64_t operand(const outcome *r, uint32_t n, int k) {
+static inline uint64_t operand(const outcome *r, uint32_t n, int k) {
     bk_loc l = r->u->code.locs[r->u->code.exits[r->exit].locs + 3 * n + (uint32_t)k];
     return l < 0 ? r->u->code.consts[-1 - l] : r->buf[l];
 }
@@ -152,7 +154,14 @@ static inline bool same_double(uint64_t a, uint64_t b) {
 }
 
 static int start(int argc, char **argv) {
+    char beside[1000];
     const char *path = argc > 1 ? argv[1] : getenv("BACKEDGE_LLVM");
+    ssize_t n = path ? 0 : readlink("/proc/self/exe", beside, sizeof beside - 40);
+    if (n > 0) { /* a test in the build directory */
+        beside[n] = 0;
+        strcpy(strrchr(beside, '/'), "/../backedge/_backedge_llvm.so");
+        path = beside;
+    }
     char err[400] = "";
     void *so = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     const bk_backend *(*open)(char *, size_t) = NULL;
@@ -163,7 +172,7 @@ static int start(int argc, char **argv) {
     return 1;
 }
 
-static int finish(void) {
+static inline int finish(void) {
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
 }
