@@ -32,6 +32,7 @@ double bk_h_m_pow(double a, double b);
 
 /* boxes and containers */
 void *bk_h_box_f64(double v);
+void *bk_h_box_f64_nofail(double v);
 void *bk_h_box_i64(int64_t v);
 void *bk_h_box_complex(double re, double im);
 void *bk_h_box_np_i(int64_t typenum, int64_t v);

@@ -6,6 +6,13 @@
 
 /* --- Python numbers */
 void *bk_h_box_f64(double v) { return PyFloat_FromDouble(v); }
+
+void *bk_h_box_f64_nofail(double v) {
+    PyObject *o = PyFloat_FromDouble(v);
+    if (!o) Py_FatalError("backedge: out of memory for a float");
+    return o;
+}
+
 void *bk_h_box_i64(int64_t v) { return PyLong_FromLongLong(v); }
 void *bk_h_box_complex(double re, double im) { return PyComplex_FromDoubles(re, im); }
 
