@@ -81,26 +81,17 @@ def dump(options):
         return 1
     _core.keep_stages(sum(1 << i for i, stage in enumerate(_dump.STAGES[1:]) if stage in options.stages))
 
-    watched = []
-    enable = _core.enable
-
-    def enable_and_note(code, settings):
-        enable(code, settings)
-        if not any(code is seen for seen in watched):
-            watched.append(code)
-
     def prepare(code):
         if options.all:
             for inner in code_objects(code):
                 if inner is not code:
-                    enable_and_note(inner, None)
+                    _core.enable(inner, None)
 
-    _core.enable = enable_and_note
     status = run_script(options.script, options.args, prepare)
     _core.drain()
     out = open(options.output, "w") if options.output else sys.stderr
     try:
-        for code in watched:
+        for code in _core.codes():
             info = _core.explain(code)
             if options.all or any(loop.get("state") != "cold" for loop in info.get("loops", [])):
                 print(_dump.report(info, options.stages, code, cold=options.all), end="\n\n", file=out)
