@@ -83,6 +83,12 @@ bool bk_speculatable(const bk_fn *f, bk_ref r) {
     case BK_IMOD: return bk_is_ki(f, in->b) && f->ins[in->b].imm != 0 && f->ins[in->b].imm != -1;
     case BK_UDIV:
     case BK_UREM: return bk_is_ki(f, in->b) && f->ins[in->b].imm != 0;
+    case BK_SHL:
+    case BK_SAR:
+    case BK_SHR: return bk_is_ki(f, in->b);
+    case BK_F2I:
+    case BK_CTZ:
+    case BK_CLZ:
     case BK_CALL: return false;
     default: return bk_ops[in->op].flags & BK_OF_PURE;
     }

@@ -1,0 +1,8 @@
+/* The two halves of hoisting. */
+#ifndef BK_OPT_HOIST_H
+#define BK_OPT_HOIST_H
+#include "opt_loop.h"
+
+/* bounds and overflow guards over an induction variable become guards on its end points in the preheader */
+bool bk_predicate(bk_opt *o, bk_loop *l);
+#endif

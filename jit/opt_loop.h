@@ -1,0 +1,42 @@
+/* Loops and how their induction variables count: shared by hoisting, predication, strip-mining and deferral. */
+#ifndef BK_OPT_LOOP_H
+#define BK_OPT_LOOP_H
+#include "opt.h"
+
+typedef struct {
+    bk_fn *f;
+    const bk_cfg *cfg;
+    bk_blk head, pre; /* header, preheader */
+    bk_blk *blocks;   /* in reverse postorder, inner loops' blocks too */
+    uint32_t nblocks;
+    bk_writes writes; /* of the whole body */
+} bk_loop;
+
+/* false: no loop that can be worked on (not marked, no preheader), or memory is out (f->oom) */
+bool bk_loop_get(bk_loop *l, bk_fn *f, const bk_cfg *cfg, bk_blk head);
+void bk_loop_free(bk_loop *l);
+/* headers of all loops, inner ones before those around them; NULL: out of memory */
+bk_blk *bk_loop_order(const bk_fn *f, const bk_cfg *cfg, uint32_t *n);
+
+static inline bool bk_variant(const bk_loop *l, bk_ref r) { return bk_in_loop(l->cfg, l->head, l->f->ins[r].block); }
+static inline bool bk_innermost(const bk_loop *l) {
+    for (uint32_t i = 0; i < l->nblocks; i++)
+        if (l->cfg->loop[l->blocks[i]] != l->head) return false;
+    return true;
+}
+/* does each whole iteration pass through b? */
+bool bk_every_iteration(const bk_loop *l, bk_blk b);
+/* or did recording go there in many of them? Then what is assumed there may be assumed for the loop. */
+bool bk_often(const bk_loop *l, bk_blk b);
+
+/* An induction variable: phi(start, phi + step) that cannot wrap, with the bounds that hold at some block of the loop.
+ * A bound is an invariant value plus a constant. */
+typedef struct {
+    bk_ref phi, start, step; /* step: a constant, or an invariant (then its sign is `up` only if it is not negative) */
+    bool up, fixed;          /* fixed: the step is a constant */
+    bk_ref stop;             /* up: phi < stop there (inclusive: <=); down: phi > stop; 0: nothing is known */
+    bool inclusive;
+    bk_ref cond; /* the compare that says so */
+} bk_iv;
+bool bk_iv_get(const bk_loop *l, bk_ref phi, bk_blk at, bk_iv *iv);
+#endif
