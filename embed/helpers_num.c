@@ -1,4 +1,5 @@
-/* Number helpers: what CPython's int, float and math compute, bit for bit, without objects. */
+/* Number helpers: what CPython's int, float and math compute, bit for bit, without objects. Passes may move a pure
+ * helper above the guard of its arguments: each must come back, quickly, from any arguments whatever. */
 #include "helpers.h"
 #include <float.h>
 #include <math.h>
@@ -33,7 +34,7 @@ double bk_h_pow_ff(double a, double b) {
 
 bool bk_h_pow_ok(double a, double b) {
     if (b == 0.0 || isnan(a) || isnan(b)) return true;
-    if (isinf(a) || isinf(b)) return a != 0.0 || b > 0.0;
+    if (isinf(a) || isinf(b)) return true;
     if (a == 0.0) return b > 0.0;
     if (a < 0.0) {
         if (b != floor(b)) return false;
@@ -86,8 +87,8 @@ int64_t bk_h_igcd(int64_t a, int64_t b) {
     return (int64_t)x;
 }
 
-/* a >= 0 */
 int64_t bk_h_isqrt(int64_t a) {
+    if (a < 0) return 0;
     uint64_t n = (uint64_t)a, r = (uint64_t)sqrt((double)n);
     while (r > 3037000499u || r * r > n) r--;
     while (r < 3037000499u && (r + 1) * (r + 1) <= n) r++;
@@ -98,7 +99,7 @@ int64_t bk_h_isqrt(int64_t a) {
  * remainder is kept in its lowest bit, below what rounding looks at. */
 double bk_h_idiv_true(int64_t a, int64_t b) {
     const int64_t exact = (int64_t)1 << 53;
-    if (a == 0) return b < 0 ? -0.0 : 0.0;
+    if (a == 0 || b == 0) return b < 0 ? -0.0 : 0.0;
     if (-exact <= a && a <= exact && -exact <= b && b <= exact) return (double)a / (double)b;
     uint64_t x = magnitude(a), y = magnitude(b);
     int sx = __builtin_clzll(x), sy = __builtin_clzll(y);

@@ -259,10 +259,18 @@ static PyObject *build_set(PyObject *const *v, Py_ssize_t n) {
     return s;
 }
 
+/* A dict as _PyDict_FromItems makes it (size included): the table is made in one go for keys that are not all strings;
+ * for strings, growing ends at the same size. */
+static PyObject *dict_for(PyObject *const *keys, Py_ssize_t step, Py_ssize_t n) {
+    bool all_str = true;
+    for (Py_ssize_t i = 0; i < n; i++) all_str = all_str && PyUnicode_CheckExact(keys[i * step]);
+    return n > 5 && !all_str ? _PyDict_NewPresized(n) : PyDict_New();
+}
+
 /* keys and values stand `step` words apart */
 static PyObject *build_dict(PyObject *const *keys, Py_ssize_t kstep, PyObject *const *values, Py_ssize_t vstep,
                             Py_ssize_t n) {
-    PyObject *d = n > 5 ? _PyDict_NewPresized(n) : PyDict_New();
+    PyObject *d = dict_for(keys, kstep, n);
     for (Py_ssize_t i = 0; d && i < n; i++)
         if (PyDict_SetItem(d, keys[i * kstep], values[i * vstep]) < 0) Py_CLEAR(d);
     return d;
