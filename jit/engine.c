@@ -4,6 +4,7 @@
 #include "engine_load.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -243,11 +244,21 @@ static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char
     return rc;
 }
 
+/* Options that LLVM's C API has no call for. Linked statically they are this object's own. The domain reassignment pass
+ * looks for work in mask registers and costs a tenth of all code generation; the vectoriser may compare the extents of
+ * more arrays than the usual four before it gives up (once per entry of an inner loop). */
+static void set_options(void) {
+    static const char *const options[] = {"backedge", "-disable-x86-domain-reassignment",
+                                          "-runtime-memory-check-threshold=24"};
+    LLVMParseCommandLineOptions(sizeof options / sizeof *options, options, "");
+}
+
 static int set_up(char *err, size_t errlen) {
     if (LLVMInitializeNativeTarget() || LLVMInitializeNativeAsmPrinter()) {
         snprintf(err, errlen, "LLVM has no code generator for this machine");
         return -1;
     }
+    set_options();
     engine.triple = LLVMGetDefaultTargetTriple();
     engine.cpu = LLVMGetHostCPUName();
     engine.features = LLVMGetHostCPUFeatures();

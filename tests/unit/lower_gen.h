@@ -7,22 +7,25 @@
 #include <string.h>
 
 static uint32_t gen_snap(bk_fn *f, const bk_ref *v, uint32_t n) {
-    bk_slot *slots = realloc(f->slots, (f->nslots + n) * sizeof *f->slots);
-    bk_sframe *frames = realloc(f->sframes, (f->nsframes + 1) * sizeof *f->sframes);
-    bk_snap *snaps = realloc(f->snaps, (f->nsnaps + 2) * sizeof *f->snaps);
+    bk_slot *slots = (bk_slot *)realloc(f->slots, (f->nslots + n) * sizeof *f->slots);
+    bk_sframe *frames = (bk_sframe *)realloc(f->sframes, (f->nsframes + 1) * sizeof *f->sframes);
+    bk_snap *snaps = (bk_snap *)realloc(f->snaps, (f->nsnaps + 2) * sizeof *f->snaps);
     if (!slots || !frames || !snaps) abort();
     f->slots = slots, f->sframes = frames, f->snaps = snaps;
     if (!f->nsnaps) memset(&f->snaps[f->nsnaps++], 0, sizeof *f->snaps);
-    bk_sframe frame = {0};
+    bk_sframe frame;
+    memset(&frame, 0, sizeof frame);
     frame.first = f->nslots, frame.nslots = n;
     frame.depth = (uint16_t)n;
     for (uint32_t k = 0; k < n; k++) {
-        bk_slot s = {0};
+        bk_slot s;
+        memset(&s, 0, sizeof s);
         s.kind = BK_SK_I64, s.a = v[k];
         f->slots[f->nslots++] = s;
     }
     f->sframes[f->nsframes] = frame;
-    bk_snap snap = {0};
+    bk_snap snap;
+    memset(&snap, 0, sizeof snap);
     snap.frame = f->nsframes++, snap.nframes = 1;
     f->snaps[f->nsnaps] = snap;
     f->scap = f->nslots, f->sfcap = f->nsframes, f->snapcap = f->nsnaps + 2;
