@@ -64,7 +64,7 @@ typedef struct {
     uint32_t method_func, method_self;
     uint32_t array_items, array_descr;      /* array.array: item pointer, descriptor (address identifies the type code) */
     uint32_t memview_buf, memview_ndim, memview_itemsize, memview_len, memview_format, memview_readonly,
-             memview_strides, memview_shape, memview_flags;
+             memview_strides, memview_shape, memview_flags, memview_bad_flags;
     /* NumPy (the public array and scalar layouts) */
     uint32_t nd_data, nd_ndim, nd_dims, nd_strides, nd_descr, nd_flags, np_value;
 } bk_traits;

@@ -133,6 +133,9 @@ typedef struct bk_builder {
     bk_site *noinline; uint32_t nnoinline; /* kept over restarts */
     bk_site *nomod; uint32_t nnomod;       /* kept over restarts: no modular ints here */
     uint32_t neffects;
+    bk_obj *kwnames;           /* of the KW_NAMES just before this CALL */
+    const bk_prof *result_of;  /* the value just pushed has the type recorded here */
+    bool check_targets;        /* a branch that ran unknown code: test at both ends */
     uint32_t restarts;
     uint32_t guards;
     jmp_buf out;               /* abort or restart: nothing is held but the arena and fn */
@@ -211,6 +214,8 @@ uint64_t home_bit(uint32_t slot);
 void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l);  /* the frame slot gets an unboxed local's box */
 void unknown_begin(bk_builder *b);                      /* any code may run: frame synced, values secured */
 void unknown_end(bk_builder *b);                        /* afterwards: state must be the one behind the instruction */
+void exit_unless(bk_builder *b, bk_ref good, uint32_t snap);
+void raise_unless(bk_builder *b, bk_ref good);
 void raise_if_null(bk_builder *b, bk_ref p);            /* leaves raising at this instruction when p is NULL */
 void raise_if_neg(bk_builder *b, bk_ref i);
 /* gives the k-th operand from the top (1, 2) the type that recording saw there, if it was always one */
@@ -250,6 +255,11 @@ bool np_setitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *v);
 bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out);
 bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out);            /* build_seq.c */
 bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v);
+bk_ref checked_index(bk_builder *b, bk_ref i, bk_ref len);
+void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale, int64_t off);
+bool buffer_getitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *out);             /* build_buf.c */
+bool buffer_setitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *v);
+bk_ref bk_buffer_live(bk_builder *b, bk_val *o);
 bool build_len(bk_builder *b, bk_val *o, bk_ref *len);
 bool build_getiter(bk_builder *b, bk_val *o, bk_val *out);
 bool build_foriter(bk_builder *b);                      /* ends or continues the block itself */

@@ -104,8 +104,8 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
     if (v->kind != V_VAL) {
         s->repr = R_VIRT;
         s->vkind = v->kind;
-        s->own = v->own;
-        s->homes = v->homes;
+        s->own = v->own == O_VOLATILE ? O_OWNED : v->own;
+        s->homes = v->own == O_HOMES ? v->homes : 0;
         s->step = v->step;
         s->obj = v->obj;
         s->tuple_seq = v->tuple_seq;
@@ -161,7 +161,8 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
     case R_KONST: return v->kind == V_VAL && v->konst == s->konst && (!p.outer_local || v->clean);
     case R_VIRT:
         if (v->kind != s->vkind || v->step != s->step || v->obj != s->obj || v->tuple_seq != s->tuple_seq ||
-            v->nkids != s->nkids || v->own != s->own || v->homes != s->homes)
+            v->nkids != s->nkids || (v->own == O_VOLATILE ? O_OWNED : v->own) != s->own ||
+            (v->own == O_HOMES && v->homes != s->homes))
             return false;
         for (int i = 0; i < v->nkids; i++)
             if (!fits_slot(b, &s->kids[i], &v->kids[i], (place_t){0}, ver)) return false;
@@ -272,8 +273,15 @@ static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
     } else if (s->repr == R_HOME && !v->clean && v->kind != V_NULL && p.outer_local) {
         if (v->kind != V_VAL) force(b, v);
         bk_sync_slot(b, p.slot, v);
-    } else if (s->repr == R_VIRT)
+    } else if (s->repr == R_VIRT) {
+        if (!v->nkids) secure(b, v);
+        if (v->nkids) { /* kids may be shared with copies of the state */
+            bk_val *kids = alloc(b, v->nkids * sizeof *kids);
+            memcpy(kids, v->kids, v->nkids * sizeof *kids);
+            v->kids = kids;
+        }
         for (int i = 0; i < v->nkids; i++) convert(b, &s->kids[i], &v->kids[i], (place_t){0});
+    }
 }
 
 static void edge_args(bk_builder *b, const bk_vslot *s, const bk_val *v, int which) {
@@ -470,6 +478,12 @@ void flow_continue(bk_builder *b, uint32_t pc) {
         b->unknown = false;
         unknown_end(b);
     }
+    if (b->result_of) {
+        const bk_prof *p = b->result_of;
+        b->result_of = NULL;
+        begin_insn(b, pc);
+        apply_seen(b, top(b, 1), p);
+    }
     if (f->flow->merge[pc]) {
         begin_insn(b, pc);
         flow_goto(b, pc, false);
@@ -494,6 +508,7 @@ bk_blk flow_split(bk_builder *b, bk_ref cond, bool cold_else) {
 void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false, uint32_t n_true, uint32_t n_false) {
     const bk_ins *c = &b->fn->ins[cond];
     if (c->op == BK_K_I1) {
+        b->unknown = b->check_targets;
         flow_continue(b, c->imm ? pc_true : pc_false);
         return;
     }
@@ -518,6 +533,7 @@ void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false
             leave_at(b, pc, BK_G_BRANCH);
             continue;
         }
+        if (b->check_targets) unknown_end(b);
         begin_insn(b, pc);
         flow_goto(b, pc, false);
     }

@@ -132,6 +132,57 @@ static void op_load_deref(bk_builder *b, const bk_insn *in) {
     next(b);
 }
 
+static void op_store_deref(bk_builder *b, const bk_insn *in) {
+    bk_val cell = load_local(b, (uint32_t)in->arg), *v = top(b, 1);
+    if (cell.kind != V_VAL || !cell.box || v->kind != V_VAL) {
+        leave(b, BK_G_NYI);
+        return;
+    }
+    bk_ref old = Eload(b, BK_M_PTR, BK_A_CELL, cell.box, bk_py->cell_value);
+    guard(b, E(b, BK_NE, old, KP(b, NULL)), BK_G_UNBOUND);
+    bk_val oldv = v_volatile(NULL, old);
+    if (simple_type(v->type)) guard_type(b, &oldv, v->type);
+    else {
+        bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, old, bk_py->layout.refcnt);
+        guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
+    }
+    boxed(b, v);
+    begin_effect(b);
+    bk_ref p = take(b, v);
+    pop(b);
+    Estore(b, BK_M_PTR, BK_A_CELL, cell.box, 0, 0, bk_py->cell_value, p);
+    E(b, BK_DECREFN, old, 0);
+    next(b);
+}
+
+/* inlined comprehensions: the local is put aside on the stack */
+static void op_load_and_clear(bk_builder *b, const bk_insn *in) {
+    uint32_t slot = (uint32_t)in->arg;
+    bk_val v = load_local(b, slot), *l = &TOPF(b)->slots[slot];
+    if (is_outer(b) && v.kind != V_NULL) {
+        if (v.maybe && v.box) { /* the slot may hold another, stale number: only its own box could move */
+            leave(b, BK_G_NYI);
+            return;
+        }
+        begin_effect(b);
+        bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+        Eimm(b, BK_HSTORE, KP(b, NULL), slot);
+        if (v.box && v.own == O_HOMES) v.own = O_OWNED; /* the slot's reference moves to the stack */
+        else E(b, BK_XDECREFN, old, 0);
+    } else if (l->own == O_OWNED) v.own = O_OWNED;
+    *l = (bk_val){.kind = V_NULL, .clean = is_outer(b)};
+    push(b, v);
+    next(b);
+}
+
+static void op_kw_names(bk_builder *b, const bk_insn *in) {
+    b->kwnames = TOPF(b)->ci->consts[in->arg];
+    bk_const(b->fn, b->kwnames);
+    TOPF(b)->pc = in->next;
+    build_generic(b);
+    b->kwnames = NULL;
+}
+
 static void op_binary(bk_builder *b, int op) {
     bk_val *y = top(b, 1), *x = top(b, 2), out;
     learn(b, 2);
@@ -380,6 +431,13 @@ void build_insn(bk_builder *b) {
     check_modular(b);
     switch (in->op) {
     case BC_NOP: next(b); break;
+    case BC_PROLOGUE:
+        if (is_outer(b) || TOPF(b)->ci->has_cells) leave(b, BK_G_NYI);
+        else next(b);
+        break;
+    case BC_STORE_DEREF: op_store_deref(b, in); break;
+    case BC_LOAD_FAST_AND_CLEAR: op_load_and_clear(b, in); break;
+    case BC_KW_NAMES: op_kw_names(b, in); break;
     case BC_POP_TOP: op_pop_top(b); break;
     case BC_PUSH_NULL:
         push(b, v_null());

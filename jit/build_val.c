@@ -521,18 +521,18 @@ void unknown_end(bk_builder *b) {
     }
 }
 
-/* leaves raising at this instruction unless `good` holds */
-static void raise_if(bk_builder *b, bk_ref good) {
+void exit_unless(bk_builder *b, bk_ref good, uint32_t snap) {
     bk_blk bad = flow_split(b, good, true), on = b->st.blk;
     b->st.blk = bad;
     bk_ref x = E(b, BK_EXIT, 0, 0);
-    b->fn->ins[x].snap = b->raise_snap;
-    b->fn->ins[x].imm = BK_G_RAISE;
+    b->fn->ins[x].snap = snap;
+    b->fn->ins[x].imm = b->fn->snaps[snap].reason;
     b->st.blk = on;
 }
 
-void raise_if_null(bk_builder *b, bk_ref p) { raise_if(b, E(b, BK_NE, p, KP(b, NULL))); }
-void raise_if_neg(bk_builder *b, bk_ref i) { raise_if(b, E(b, BK_GE, i, KI(b, 0))); }
+void raise_unless(bk_builder *b, bk_ref good) { exit_unless(b, good, b->raise_snap); }
+void raise_if_null(bk_builder *b, bk_ref p) { raise_unless(b, E(b, BK_NE, p, KP(b, NULL))); }
+void raise_if_neg(bk_builder *b, bk_ref i) { raise_unless(b, E(b, BK_GE, i, KI(b, 0))); }
 
 /* ---- what recording saw ------------------------------------------------------------------------------------------ */
 
@@ -590,8 +590,8 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
     case V_RANGEIT:
         s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2, .c = KI(b, v->step)};
         break;
-    case V_SEQIT:
-        s = (bk_slot){.kind = BK_SK_SEQITER, .aux = v->tuple_seq, .sub = v->obj, .a = v->box, .b = v->num};
+    case V_SEQIT: /* aux: bit 0 a tuple, bit 1 the reference is moved */
+        s = (bk_slot){.kind = BK_SK_SEQITER, .aux = (uint8_t)(v->tuple_seq | (v->own == O_OWNED) << 1), .sub = v->obj, .a = v->box, .b = v->num};
         break;
     case V_TUPLE:
     case V_SLICE:
@@ -656,6 +656,13 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
     return b->fn->nsnaps++;
 }
 
+/* a CALL behind KW_NAMES is one instruction with it: the names are not kept in the frame */
+static uint32_t f_resume(bk_builder *b) {
+    const bk_bframe *f = TOPF(b);
+    uint32_t pc = b->kwnames && f->pc > 0 ? f->pc - 1 : f->pc;
+    return f->ci->insns[pc].offset;
+}
+
 /* a modular int cannot be made whole again: leave to where its computation began */
 static uint32_t modular_snap(bk_builder *b) {
     const bk_bframe *f = TOPF(b);
@@ -670,7 +677,7 @@ uint32_t snap_start(bk_builder *b) {
     if (!b->snap_start && !b->effects) b->snap_start = modular_snap(b);
     if (!b->snap_start) {
         if (b->effects) bk_abort(b, BK_AB_VERIFY); /* a guard behind an effect: an error of the builder */
-        b->snap_start = snap_frames(b, b->saved, b->saved_sp, insn(b)->offset, BK_SNAP_RESUME, BK_G_NONE);
+        b->snap_start = snap_frames(b, b->saved, b->saved_sp, f_resume(b), BK_SNAP_RESUME, BK_G_NONE);
     }
     return b->snap_start;
 }

@@ -23,7 +23,7 @@ enum { BK_PF_NEG_INDEX = 1,    /* a negative index was seen */
 typedef struct {
     uint32_t visits;
     uint32_t taken;             /* branches: jumped; FOR_ITER: exhausted */
-    uint8_t flags, nseen;
+    uint8_t flags, nseen, strikes;
     bk_seen seen[BK_NSEEN];     /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
     bk_seen opnd[2];            /* the operand on top and the one below, while each is always the same */
     bool opnd_many[2];

@@ -1,0 +1,346 @@
+/* The boxed lowering of every bytecode: a residual call of the C function that the interpreter itself would call. */
+#include "build.h"
+
+/* boxes the n operands on top; false: one of them cannot be (the instruction is left to the interpreter) */
+static bool box_operands(bk_builder *b, uint32_t n) {
+    for (uint32_t k = n; k > 0; k--) {
+        bk_val *v = top(b, k);
+        if (v->clean) {
+            v->box = Eimm(b, BK_HLOAD, 0, TOPF(b)->ci->nlocals + TOPF(b)->sp - k);
+            v->own = O_HOMES;
+            v->homes = 0;
+            continue;
+        }
+        if (v->kind != V_VAL && v->kind != V_NULL && v->kind != V_TUPLE) return false;
+        if (v->kind != V_NULL) boxed(b, v);
+    }
+    return !b->ended;
+}
+
+static bk_ref opnd(bk_builder *b, uint32_t k) {
+    bk_val *v = top(b, k);
+    return v->kind == V_NULL ? KP(b, NULL) : v->box;
+}
+
+/* pops n operands and drops their references */
+static void drop(bk_builder *b, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        bk_val v = pop(b);
+        if (v.own != O_OWNED || !v.box) continue;
+        if (simple_type(v.type)) E(b, v.maybe ? BK_XDECREFN : BK_DECREFN, v.box, 0);
+        else E(b, BK_XDECREF, v.box, 0);
+    }
+}
+
+static void finish(bk_builder *b, uint32_t n, bk_ref result) {
+    drop(b, n);
+    if (result) push(b, v_owned(NULL, result));
+    b->result_of = result ? prof(b) : NULL;
+    flow_continue(b, insn(b)->next);
+}
+
+/* a helper with the n operands on top as its arguments; it gives a new reference */
+static void gives(bk_builder *b, bk_helper h, uint32_t n, bool has_imm, int64_t imm) {
+    bk_ref a[8];
+    uint32_t k = 0;
+    if (!box_operands(b, n)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    for (uint32_t i = n; i > 0; i--) a[k++] = opnd(b, i);
+    if (has_imm) a[k++] = KI(b, imm);
+    bk_ref r = Ecall(b, h, k, a);
+    raise_if_null(b, r);
+    finish(b, n, r);
+}
+
+/* the same for helpers that give a status; `order` says which operand (from the top) each argument is */
+static void does(bk_builder *b, bk_helper h, uint32_t n, const uint8_t *order, bk_obj *name) {
+    bk_ref a[8];
+    uint32_t k = 0;
+    if (!box_operands(b, n)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    for (; order[k]; k++) a[k] = order[k] == 9 ? KP(b, name) : opnd(b, order[k]);
+    raise_if_neg(b, Ecall(b, h, k, a));
+    finish(b, n, 0);
+}
+
+/* adds the popped value to the container that is `depth` below it */
+static void adds(bk_builder *b, bk_helper h, uint32_t depth, uint32_t n) {
+    if (!box_operands(b, n) || top(b, depth + n)->kind != V_VAL) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    boxed(b, top(b, depth + n));
+    unknown_begin(b);
+    bk_ref a[3] = {top(b, depth + n)->box, opnd(b, n), n > 1 ? opnd(b, 1) : 0};
+    raise_if_neg(b, Ecall(b, h, n + 1, a));
+    finish(b, n, 0);
+}
+
+static void list_append(bk_builder *b, uint32_t depth) {
+    bk_val *list = top(b, depth + 1);
+    if (list->kind != V_VAL || list->type != bk_types.t_list || !box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    begin_effect(b);
+    bk_ref ok = CALLH(b, BK_H_list_append, list->box, opnd(b, 1));
+    exit_unless(b, ok, snap_now(b, TOPF(b)->pc, BK_SNAP_RESUME, BK_G_MEMORY)); /* the interpreter tries again */
+    bk_val v = pop(b);
+    release(b, &v);
+    flow_continue(b, insn(b)->next);
+}
+
+static void generic_call(bk_builder *b, uint32_t n, uint32_t kw) {
+    uint32_t first = 0, total = n;
+    if (n + 1 > 60 || !box_operands(b, n + 2 + kw)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    bk_val *lo = top(b, n + 2 + kw), *hi = top(b, n + 1 + kw);
+    bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
+    unknown_begin(b);
+    bk_ref callable = (bk_py->null_first && !bound ? hi : lo)->box;
+    if (bound) {
+        CALLH(b, BK_H_arg_set, KI(b, 1), hi->box);
+        total++;
+    }
+    for (uint32_t i = 0; i < n; i++) CALLH(b, BK_H_arg_set, KI(b, (int64_t)i + 1 + bound), opnd(b, n - i + kw));
+    first = 1; /* word 0 is scratch for the callee */
+    bk_ref names = kw ? opnd(b, 1) : b->kwnames ? KP(b, b->kwnames) : KP(b, NULL);
+    bk_ref r = CALLH(b, BK_H_call, callable, names, KI(b, first), KI(b, total));
+    raise_if_null(b, r);
+    finish(b, n + 2 + kw, r);
+}
+
+static void build_container(bk_builder *b, int what, uint32_t n) {
+    if (n > 60 || !box_operands(b, n)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    for (uint32_t i = 0; i < n; i++) CALLH(b, BK_H_arg_set, KI(b, i), opnd(b, n - i));
+    bk_ref r = CALLH(b, BK_H_build, KI(b, what), KI(b, 0), KI(b, n));
+    raise_if_null(b, r);
+    drop(b, n);
+    bk_obj *types[] = {bk_types.t_tuple, bk_types.t_list, bk_types.t_set, bk_types.t_dict, bk_types.t_dict, bk_types.t_str, bk_types.t_slice, bk_types.t_slice};
+    push(b, v_owned(types[what], r));
+    flow_continue(b, insn(b)->next);
+}
+
+static void generic_branch(bk_builder *b) {
+    const bk_insn *in = insn(b);
+    if (!box_operands(b, 1)) return;
+    unknown_begin(b);
+    bk_ref t = CALLH(b, BK_H_truth, opnd(b, 1));
+    raise_if_neg(b, t);
+    /* the test is repeated by nobody: from here on the truth value is on the stack in the object's place */
+    bk_ref c = E(b, BK_NE, t, KI(b, 0));
+    drop(b, 1);
+    bk_prof *p = prof(b);
+    uint32_t taken = p->taken, fell = p->visits > p->taken ? p->visits - p->taken : 0;
+    bool jump_if = in->op == BC_POP_JUMP_IF_TRUE;
+    if (in->op != BC_POP_JUMP_IF_TRUE && in->op != BC_POP_JUMP_IF_FALSE) {
+        push(b, v_bool(in->op == BC_UNARY_NOT ? E(b, BK_NOT, c, 0) : c));
+        flow_continue(b, in->next);
+        return;
+    }
+    /* both ways are places of their own: what must hold after unknown code is tested there */
+    uint32_t yes = jump_if ? (uint32_t)in->target : in->next, no = jump_if ? in->next : (uint32_t)in->target;
+    b->unknown = false;
+    b->check_targets = true;
+    flow_branch(b, c, yes, no, jump_if ? taken : fell, jump_if ? fell : taken);
+    b->check_targets = false;
+}
+
+static void generic_foriter(bk_builder *b) {
+    const bk_insn *in = insn(b);
+    uint32_t target = (uint32_t)in->target;
+    if (!box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_iternext, opnd(b, 1));
+    bk_blk none = flow_split(b, E(b, BK_NE, r, KP(b, NULL)), false), go = b->st.blk;
+    bk_state *body = state_copy(b, &b->st);
+    bk_val *saved = b->saved;
+    uint32_t saved_sp = b->saved_sp, pc = TOPF(b)->pc;
+    uint16_t org = b->org;
+    /* exhausted (it must not be asked again, so behind the loop), or an exception */
+    b->st.blk = none;
+    raise_unless(b, E(b, BK_NOT, Ecall(b, BK_H_has_error, 0, NULL), 0));
+    bool outside = b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(TOPF(b)->flow, (uint32_t)b->rq.header, target);
+    bool mine = !top(b, 1)->clean, seen = prof(b)->taken || TOPF(b)->prof[target].visits;
+    if (mine) drop(b, 1);
+    else pop(b);
+    TOPF(b)->pc = target;
+    b->unknown = false;
+    if (!mine || outside || !seen) leave_at(b, target, outside ? BK_G_LOOP_END : BK_G_BRANCH);
+    else {
+        unknown_end(b);
+        begin_insn(b, target);
+        flow_goto(b, target, false);
+    }
+    b->st = *body;
+    b->st.blk = go;
+    TOPF(b)->pc = pc;
+    b->saved = saved;
+    b->saved_sp = saved_sp;
+    b->snap_start = 0;
+    b->org = org;
+    b->ended = false;
+    b->unknown = true;
+    b->effects = true;
+    push(b, v_owned(NULL, r));
+    b->result_of = prof(b);
+    flow_continue(b, in->next);
+}
+
+static void load_global(bk_builder *b, const bk_insn *in) {
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_load_global, KP(b, TOPF(b)->ci->names[in->arg]));
+    raise_if_null(b, r);
+    if (in->arg2 && bk_py->null_first) push(b, v_null());
+    push(b, v_owned(NULL, r));
+    if (in->arg2 && !bk_py->null_first) push(b, v_null());
+    b->result_of = in->arg2 ? NULL : prof(b);
+    flow_continue(b, in->next);
+}
+
+static void load_attr(bk_builder *b, const bk_insn *in) {
+    bk_obj *name = TOPF(b)->ci->names[in->arg];
+    if (!box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    /* for a call, too, the bound attribute: the same but for a bound method that nobody sees */
+    bk_ref r = CALLH(b, BK_H_getattr, opnd(b, 1), KP(b, name));
+    raise_if_null(b, r);
+    drop(b, 1);
+    if (in->arg2 && bk_py->null_first) push(b, v_null());
+    push(b, v_owned(NULL, r));
+    if (in->arg2 && !bk_py->null_first) push(b, v_null());
+    b->result_of = in->arg2 ? NULL : prof(b);
+    flow_continue(b, in->next);
+}
+
+static void unpack(bk_builder *b, uint32_t n) {
+    if (n > 60 || !box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    raise_if_neg(b, CALLH(b, BK_H_unpack, opnd(b, 1), KI(b, n)));
+    bk_ref items[64];
+    for (uint32_t i = 0; i < n; i++) items[i] = CALLH(b, BK_H_arg_get, KI(b, i));
+    drop(b, 1);
+    for (uint32_t i = n; i-- > 0;) push(b, v_owned(NULL, items[i]));
+    flow_continue(b, insn(b)->next);
+}
+
+static void contains(bk_builder *b, const bk_insn *in) {
+    if (!box_operands(b, 2)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_contains, opnd(b, 1), opnd(b, 2));
+    raise_if_neg(b, r);
+    drop(b, 2);
+    push(b, v_bool(in->arg ? E(b, BK_EQ, r, KI(b, 0)) : E(b, BK_NE, r, KI(b, 0))));
+    flow_continue(b, in->next);
+}
+
+static void format_simple(bk_builder *b) {
+    if (!box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_format, opnd(b, 1), KP(b, NULL));
+    raise_if_null(b, r);
+    finish(b, 1, r);
+}
+
+static void format_value(bk_builder *b, const bk_insn *in) {
+    /* 3.12's FORMAT_VALUE: conversion, then format; two calls would need two places to raise from */
+    if (in->arg != 0) leave(b, BK_G_NYI);
+    else if (in->arg2) gives(b, BK_H_format, 2, false, 0);
+    else format_simple(b);
+}
+
+static void call_ex(bk_builder *b, const bk_insn *in) {
+    uint32_t kw = (uint32_t)in->arg & 1;
+    if (!box_operands(b, 3 + kw)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref callable = opnd(b, bk_py->null_first ? 2 + kw : 3 + kw);
+    bk_ref r = CALLH(b, BK_H_call_ex, callable, opnd(b, 1 + kw), kw ? opnd(b, 1) : KP(b, NULL));
+    raise_if_null(b, r);
+    finish(b, 3 + kw, r);
+}
+
+void build_generic(bk_builder *b) {
+    static const uint8_t set_item[] = {2, 1, 3, 0}, del_item[] = {2, 1, 0}, set_slice[] = {3, 2, 1, 4, 0},
+                         set_attr[] = {1, 9, 2, 0}, del_attr[] = {1, 9, 0}, set_global[] = {9, 1, 0};
+    const bk_insn *in = insn(b);
+    bk_obj *const *names = TOPF(b)->ci->names;
+    switch (in->op) {
+    case BC_BINARY_OP: gives(b, BK_H_binary_op, 2, true, in->arg); break;
+    case BC_BINARY_SUBSCR: gives(b, BK_H_getitem, 2, false, 0); break;
+    case BC_BINARY_SLICE: gives(b, BK_H_getslice, 3, false, 0); break;
+    case BC_COMPARE_OP:
+        if (in->arg2) leave(b, BK_G_NYI);
+        else gives(b, BK_H_compare, 2, true, in->arg);
+        break;
+    case BC_CONTAINS_OP: contains(b, in); break;
+    case BC_UNARY_NEGATIVE: gives(b, BK_H_unary_op, 1, true, 0); break;
+    case BC_UNARY_INVERT: gives(b, BK_H_unary_op, 1, true, 1); break;
+    case BC_UNARY_NOT:
+    case BC_TO_BOOL:
+    case BC_POP_JUMP_IF_TRUE:
+    case BC_POP_JUMP_IF_FALSE: generic_branch(b); break;
+    case BC_STORE_SUBSCR: does(b, BK_H_setitem, 3, set_item, NULL); break;
+    case BC_DELETE_SUBSCR: does(b, BK_H_delitem, 2, del_item, NULL); break;
+    case BC_STORE_SLICE: does(b, BK_H_setslice, 4, set_slice, NULL); break;
+    case BC_STORE_ATTR: does(b, BK_H_setattr, 2, set_attr, names[in->arg]); break;
+    case BC_DELETE_ATTR: does(b, BK_H_delattr, 1, del_attr, names[in->arg]); break;
+    case BC_STORE_GLOBAL: does(b, BK_H_store_global, 1, set_global, names[in->arg]); break;
+    case BC_LOAD_GLOBAL: load_global(b, in); break;
+    case BC_LOAD_ATTR: load_attr(b, in); break;
+    case BC_GET_ITER: gives(b, BK_H_getiter, 1, false, 0); break;
+    case BC_FOR_ITER: generic_foriter(b); break;
+    case BC_CALL: generic_call(b, (uint32_t)in->arg, 0); break;
+    case BC_CALL_FUNCTION_EX: call_ex(b, in); break;
+    case BC_CALL_KW: generic_call(b, (uint32_t)in->arg, 1); break;
+    case BC_CALL_INTRINSIC_1: gives(b, BK_H_intrinsic1, 1, true, in->arg); break;
+    case BC_BUILD_TUPLE: build_container(b, BK_B_TUPLE, (uint32_t)in->arg); break;
+    case BC_BUILD_LIST: build_container(b, BK_B_LIST, (uint32_t)in->arg); break;
+    case BC_BUILD_SET: build_container(b, BK_B_SET, (uint32_t)in->arg); break;
+    case BC_BUILD_MAP: build_container(b, BK_B_MAP, 2 * (uint32_t)in->arg); break;
+    case BC_BUILD_CONST_KEY_MAP: build_container(b, BK_B_CONST_KEY_MAP, (uint32_t)in->arg + 1); break;
+    case BC_BUILD_STRING: build_container(b, BK_B_STRING, (uint32_t)in->arg); break;
+    case BC_BUILD_SLICE: build_container(b, in->arg == 3 ? BK_B_SLICE3 : BK_B_SLICE2, (uint32_t)in->arg); break;
+    case BC_LIST_APPEND: list_append(b, (uint32_t)in->arg); break;
+    case BC_LIST_EXTEND: adds(b, BK_H_list_extend, (uint32_t)in->arg, 1); break;
+    case BC_SET_ADD: adds(b, BK_H_set_add, (uint32_t)in->arg, 1); break;
+    case BC_SET_UPDATE: adds(b, BK_H_set_update, (uint32_t)in->arg, 1); break;
+    case BC_MAP_ADD: adds(b, BK_H_map_add, (uint32_t)in->arg, 2); break;
+    case BC_DICT_UPDATE: adds(b, BK_H_dict_update, (uint32_t)in->arg, 1); break;
+    case BC_UNPACK_SEQUENCE: unpack(b, (uint32_t)in->arg); break;
+    case BC_FORMAT_VALUE: format_value(b, in); break;
+    case BC_FORMAT_SIMPLE: format_simple(b); break;
+    case BC_FORMAT_WITH_SPEC: gives(b, BK_H_format, 2, false, 0); break;
+    case BC_CONVERT_VALUE: gives(b, BK_H_convert, 1, true, in->arg); break;
+    default: leave(b, BK_G_NYI); /* must not run natively, or has no fast path yet */
+    }
+}

@@ -1,0 +1,511 @@
+/* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
+#include "codestate.h"
+#include <alloca.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+bk_codestate *bk_codestates;
+bk_counters bk_count;
+unsigned bk_keep_stages;
+uint64_t bk_stress_seed;
+uint32_t bk_stress_one_in = 64;
+static bool paused, stopped;
+static double start_ms;
+
+static uint64_t now_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static double thread_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* ---- code states --------------------------------------------------------------------------------------------------- */
+
+bk_codestate *bk_codestate_new(bk_obj *code) {
+    bk_codestate *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->code = code;
+    s->ci = bk_py_codeinfo(code);
+    if (!s->ci || !(s->flow = bk_bcflow_new(s->ci, &s->arena))) goto fail;
+    for (uint32_t i = 0; i < s->ci->ninsns; i++) s->nanchors += s->flow->header[i];
+    s->anchors = calloc(s->nanchors + 1, sizeof *s->anchors);
+    s->left = calloc(s->ci->ninsns + 1, sizeof *s->left);
+    if (!s->anchors || !s->left) goto fail;
+    for (uint32_t i = 0, n = 0; i < s->ci->ninsns; i++)
+        if (s->flow->header[i]) s->anchors[n++].header = (int32_t)i;
+    s->params = bk_config;
+    s->next = bk_codestates;
+    s->prev = &bk_codestates;
+    if (s->next) s->next->prev = &s->next;
+    bk_codestates = s;
+    return s;
+fail:
+    bk_arena_free(&s->arena);
+    free(s->anchors);
+    free(s->left);
+    free(s);
+    return NULL;
+}
+
+static void drop_job(bk_anchor *a) {
+    if (!a->job) return;
+    if (!__atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) bk_worker_wait();
+    bk_region_drop(a->job);
+    a->job = NULL;
+}
+
+static void drop_code(bk_codestate *s) {
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        bk_anchor *a = &s->anchors[i];
+        drop_job(a);
+        bk_region *r = a->region;
+        a->region = NULL;
+        a->state = A_COLD;
+        a->count = 0;
+        if (r) bk_region_drop(r);
+    }
+}
+
+static void forget_recording(bk_codestate *s) {
+    for (bk_codestate *o = bk_codestates; o; o = o->next)
+        for (bk_codestate **p = &o->rec_next; *p;) {
+            if (*p == s) *p = s->rec_next;
+            else p = &(*p)->rec_next;
+        }
+    s->rec_next = NULL;
+}
+
+void bk_codestate_free(bk_codestate *s) {
+    forget_recording(s);
+    for (bk_codestate *o = bk_codestates; o; o = o->next)
+        if (o->rec_root == s) o->rec_root = NULL;
+    drop_code(s);
+    *s->prev = s->next;
+    if (s->next) s->next->prev = s->prev;
+    bk_profile_free(s->prof, s->ci);
+    bk_arena_free(&s->arena);
+    free(s->anchors);
+    free(s->left);
+    free(s);
+}
+
+bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc) {
+    for (uint32_t i = 0; i < s->nanchors; i++)
+        if ((uint32_t)s->anchors[i].header == pc) return &s->anchors[i];
+    return NULL;
+}
+
+static int set_events(bk_codestate *s, bool rearm) {
+    unsigned ev = (s->enabled ? BK_EV_JUMP : 0u) | (s->recording ? BK_EV_INSN : 0u);
+    if (ev == s->events && !rearm) return 0;
+    s->events = ev;
+    return bk_py_set_events(s->code, ev, rearm);
+}
+
+int bk_driver_enable(bk_obj *code, const bk_params *params) {
+    if (stopped) return 0;
+    bk_codestate *s = bk_py_codestate(code, true);
+    if (!s) return 0; /* out of memory: it stays interpreted */
+    if (!start_ms) start_ms = (double)now_us() / 1e3;
+    if (params) s->params = *params;
+    if (s->params.off || s->ci->generator || s->ci->module_level) {
+        for (uint32_t i = 0; i < s->nanchors; i++)
+            s->anchors[i].abort = s->ci->generator ? BK_AB_GENERATOR : s->ci->module_level ? BK_AB_EXPRESSION : BK_AB_NONE;
+        return 0;
+    }
+    for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].threshold = s->params.threshold;
+    s->enabled = true;
+    return set_events(s, false);
+}
+
+int bk_driver_disable(bk_obj *code) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    if (!s) return 0;
+    s->enabled = s->recording = false;
+    int rc = set_events(s, false);
+    drop_code(s);
+    return rc;
+}
+
+bool bk_driver_enabled(bk_obj *code) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    return s && s->enabled;
+}
+
+/* ---- recording ------------------------------------------------------------------------------------------------------- */
+
+static bool prepare_profile(bk_codestate *s) {
+    if (!s->prof && !(s->prof = bk_profile_new(s->ci))) return false;
+    for (uint32_t i = 0; i < s->ci->ninsns; i++) s->left[i] = (uint16_t)s->params.record_visits;
+    s->rec = (bk_recorder){.ci = s->ci, .prof = s->prof, .pending = -1};
+    return true;
+}
+
+static void record_start(bk_codestate *s, bk_codestate *root) {
+    if (s->recording || !prepare_profile(s)) return;
+    s->recording = true;
+    s->rec_root = root;
+    if (root != s) {
+        s->rec_next = root->rec_next;
+        root->rec_next = s;
+    } else {
+        s->rec_start_us = now_us();
+        s->rec_events = 0;
+        bk_count.recordings++;
+        for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].rec_visits = 0;
+    }
+    set_events(s, true);
+}
+
+static void record_stop(bk_codestate *root) {
+    bk_codestate *s = root;
+    while (s) {
+        bk_codestate *n = s->rec_next;
+        s->rec_next = NULL;
+        if (s->recording) {
+            s->recording = false;
+            set_events(s, false);
+        }
+        s = n;
+    }
+}
+
+int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    if (!s || !s->recording || paused || offset / 2 >= s->ci->nbytes) return BK_DISABLE;
+    uint16_t i = s->ci->index[offset / 2];
+    if (i == 0xffff) return BK_DISABLE;
+    bk_obj *callee = NULL;
+    bk_record_insn(&s->rec, f, i, &callee);
+    bk_count.record_events++;
+    bk_codestate *root = s->rec_root ? s->rec_root : s;
+    if (++root->rec_events > (uint64_t)s->params.record_limit) {
+        record_stop(root);
+        return BK_KEEP;
+    }
+    if (callee && callee != code) {
+        bk_codestate *c = bk_py_codestate(callee, true);
+        if (c && !c->recording && !c->prof && !c->ci->generator && c->ci->ninsns <= s->params.inline_insns) record_start(c, root);
+    }
+    return s->left[i] == 0 || --s->left[i] == 0 ? BK_DISABLE : BK_KEEP;
+}
+
+/* ---- compiling ------------------------------------------------------------------------------------------------------- */
+
+static bk_prof *profile_of(bk_obj *code) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    return s ? s->prof : NULL;
+}
+
+static void failed(bk_anchor *a, int why, uint32_t line, const char *text) {
+    a->state = A_FAILED;
+    a->abort = why;
+    a->abort_line = line;
+    snprintf(a->error, sizeof a->error, "%s", text ? text : "");
+    a->count = 0;
+    a->threshold = a->threshold * 4 + 1;
+    bk_count.failures++;
+    if (++a->penalties >= 4) {
+        a->state = A_BLACKLISTED;
+        bk_count.blacklisted++;
+    }
+}
+
+static bool budget_left(const bk_codestate *s) {
+    if (s->params.sync) return true;
+    double spent = bk_worker_cpu_ms + bk_count.build_ms, elapsed = (double)now_us() / 1e3 - start_ms;
+    return spent <= 25 + elapsed * (double)s->params.compile_percent / 100;
+}
+
+static void publish(bk_codestate *s, bk_anchor *a) {
+    bk_region *r = a->job;
+    a->job = NULL;
+    bk_count.opt_ms += r->opt_ms;
+    bk_count.lower_ms += r->code.lower_ms;
+    bk_count.llvm_ms += r->code.opt_ms;
+    bk_count.emit_ms += r->code.emit_ms;
+    if (r->failed) {
+        failed(a, r->failed, s->ci->insns[a->header].line, r->error);
+        bk_region_drop(r);
+        return;
+    }
+    if (!r->valid) {
+        bk_count.dropped++;
+        failed(a, BK_AB_INVALIDATED, 0, bk_ticket_broken_by(r->ticket));
+        bk_region_drop(r);
+        return;
+    }
+    bk_code_bytes += r->code.code_bytes;
+    bk_region *old = a->region;
+    a->region = r;
+    a->state = A_COMPILED;
+    a->abort = BK_AB_NONE;
+    a->early = 0;
+    bk_count.published++;
+    if (old) bk_region_drop(old);
+}
+
+static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    if (a->job || !budget_left(s)) return;
+    if (bk_code_bytes > (uint64_t)s->params.code_kib * 1024) {
+        failed(a, BK_AB_CODE_MEMORY, 0, NULL);
+        return;
+    }
+    bk_ticket *t = bk_ticket_new();
+    int why = BK_AB_MEMORY;
+    uint32_t line = 0;
+    double began = thread_ms();
+    bk_request rq = {.ci = s->ci, .frame = f, .header = a->header, .ticket = t, .params = &s->params, .profile = profile_of};
+    bk_fn *fn = t ? bk_build_region(&rq, &why, &line) : NULL;
+    double spent = thread_ms() - began;
+    bk_count.builds++;
+    bk_count.build_ms += spent;
+    if (!fn) {
+        if (t) bk_ticket_free(t);
+        failed(a, why, line, NULL);
+        return;
+    }
+    bk_region *r = bk_region_new(fn, t);
+    if (!r) {
+        failed(a, BK_AB_MEMORY, 0, NULL);
+        return;
+    }
+    r->build_ms = spent;
+    r->level = (int)s->params.level;
+    r->opt = (bk_optparams){.clamp = false, .strip = (uint32_t)s->params.strip, .no_hoist = a->no_hoist};
+    a->job = r;
+    a->compiles++;
+    if (!a->region) a->state = A_COMPILING;
+    bk_count.compiles++;
+    bk_worker_submit(r, s->params.sync);
+    if (r->done) publish(s, a);
+}
+
+/* is there a visited loop around this one that will be compiled instead? */
+static bk_anchor *larger(bk_codestate *s, bk_anchor *a, bool visited) {
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        bk_anchor *o = &s->anchors[i];
+        if (o == a || !bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header)) continue;
+        if (o->state == A_BLACKLISTED || o->state == A_FAILED) continue;
+        if (!visited || o->rec_visits >= 2) return o;
+    }
+    return NULL;
+}
+
+static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    a->rec_visits++;
+    if (a->rec_visits < 2 || a->job) return;
+    bool waited = now_us() - s->rec_start_us >= (uint64_t)s->params.record_wait_us;
+    bool outermost = !larger(s, a, false);
+    if (a->region && !a->relearn) return;
+    if (!outermost && (!waited || larger(s, a, true))) return;
+    compile(s, a, f);
+    if (outermost && a->state != A_COLD) record_stop(s);
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------------- */
+
+/* the profile entry an exit belongs to */
+static bk_prof *exit_profile(const bk_region *r, const bk_exit *x, const bk_snap *sn, const bk_insn **in) {
+    const bk_fn *fn = r->fn;
+    (void)x;
+    const bk_origin *o = &fn->origins[sn->org];
+    if (!sn->org || o->code >= fn->ncodes) return NULL;
+    bk_codestate *s = bk_py_codestate(fn->codes[o->code], false);
+    if (!s || !s->prof || o->offset / 2 >= s->ci->nbytes) return NULL;
+    uint16_t i = s->ci->index[o->offset / 2];
+    if (i == 0xffff) return NULL;
+    *in = &s->ci->insns[i];
+    return &s->prof[i];
+}
+
+static bool worth_learning(bk_anchor *a, const bk_region *r, const bk_exit *x, int kind) {
+    const bk_snap *sn = &r->fn->snaps[x->snap];
+    const bk_insn *in = NULL;
+    bk_prof *p = exit_profile(r, x, sn, &in);
+    switch (kind) {
+    case BK_G_POLL:
+    case BK_G_LOOP_END:
+    case BK_G_RETURN:
+    case BK_G_STRESS:
+    case BK_G_NYI:
+    case BK_G_MEMORY:
+    case BK_G_RECURSION: return false;
+    case BK_G_HOISTED: a->no_hoist = true; return true;
+    default: break;
+    }
+    if (r->code.exits && x->ins && (r->fn->ins[x->ins].flags & BK_F_HOISTED)) {
+        a->no_hoist = true;
+        return true;
+    }
+    if (!p) return false;
+    p->strikes++;
+    if (kind == BK_G_RAISE) p->flags |= BK_PF_LEAVE;
+    else if (kind == BK_G_LAST_REF) p->flags |= BK_PF_DIES;
+    else if (kind == BK_G_FPWARN || p->strikes > 2) p->flags |= BK_PF_GENERIC;
+    return true;
+}
+
+static int exit_kind(const bk_region *r, const bk_exit *x) {
+    const bk_ins *in = &r->fn->ins[x->ins];
+    if (!x->ins) return r->fn->snaps[x->snap].reason;
+    switch (in->op) {
+    case BK_GTYPE: return BK_G_TYPE;
+    case BK_POLL: return BK_G_POLL;
+    case BK_GVALID: return BK_G_INVALID;
+    default: return in->imm > 0 && in->imm < BK_NGUARDS ? (int)in->imm : BK_G_NONE;
+    }
+}
+
+/* an exit to the side of a branch that was never seen: now it was */
+static void note_branch(const bk_region *r, const bk_exit *x) {
+    const bk_snap *sn = &r->fn->snaps[x->snap];
+    const bk_insn *in = NULL;
+    bk_prof *p = exit_profile(r, x, sn, &in);
+    if (!p) return;
+    const bk_sframe *sf = &r->fn->sframes[sn->frame + sn->nframes - 1];
+    const bk_codeinfo *ci = bk_py_codeinfo(r->fn->codes[sf->code]);
+    p->visits++;
+    if (ci && in->target >= 0 && ci->insns[in->target].offset == sf->resume) p->taken++;
+}
+
+static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early) {
+    const bk_exit *x = &r->code.exits[exit];
+    int kind = exit_kind(r, x);
+    uint32_t n = ++r->exit_counts[exit];
+    bk_count.exits++;
+    if (kind == BK_G_BRANCH && n <= 32) note_branch(r, x);
+    if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL && kind != BK_G_STRESS) {
+        bk_count.early_leaves++;
+        if (++a->early >= (uint32_t)s->params.early_leaves && !a->relearn && a->compiles > s->params.recompiles) {
+            a->penalties += 2;
+            a->abort = BK_AB_LEAVES_EARLY;
+            a->abort_line = r->fn->origins[r->fn->snaps[x->snap].org].line;
+            a->state = a->penalties >= 4 ? A_BLACKLISTED : A_FAILED;
+            a->early = 0;
+            a->count = 0;
+            a->threshold *= 16;
+            a->region = NULL;
+            bk_region_drop(r);
+            return;
+        }
+    }
+    if (n % (uint32_t)s->params.hot_exit != 0 || a->job || a->relearn) return;
+    bk_count.hot_exits++;
+    if (a->compiles > s->params.recompiles || !worth_learning(a, r, x, kind)) {
+        a->early += early ? (uint32_t)s->params.hot_exit / 2 : 0;
+        if (early) a->compiles++;
+        return;
+    }
+    a->relearn = 8;
+    bk_count.recompiles++;
+    record_start(s, s);
+}
+
+static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    bk_region *r = a->region;
+    uint32_t words = r->code.buf_words;
+    uint64_t *buf = words <= 4096 ? alloca(words * sizeof *buf + 8) : malloc(words * sizeof *buf);
+    if (!buf) return BK_KEEP;
+    r->inside++;
+    r->entries++;
+    bk_count.entries++;
+    uint64_t t = __builtin_ia32_rdtsc();
+    int64_t exit = bk_py_enter(f, r->fn, &r->code, buf);
+    bool early = __builtin_ia32_rdtsc() - t < 1200;
+    r->inside--;
+    if (words > 4096) free(buf);
+    if (exit < 0) return -1;
+    if (a->region != r) bk_region_sweep();
+    else if (r->valid) after_exit(s, a, r, (uint32_t)exit, early);
+    return BK_KEEP;
+}
+
+static void invalidated(bk_anchor *a) {
+    bk_region *r = a->region;
+    a->region = NULL;
+    a->state = A_RECORDING;
+    a->abort = BK_AB_INVALIDATED;
+    const char *by = bk_ticket_broken_by(r->ticket);
+    snprintf(a->error, sizeof a->error, "%s", by ? by : "");
+    bk_count.invalidations++;
+    bk_region_drop(r);
+}
+
+int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    if (!s || !s->enabled || to > from || to / 2 >= s->ci->nbytes) return BK_DISABLE;
+    if (paused) return BK_KEEP;
+    uint16_t pc = s->ci->index[to / 2];
+    bk_anchor *a = pc == 0xffff ? NULL : bk_anchor_at(s, pc);
+    if (!a || a->state == A_BLACKLISTED) return BK_DISABLE;
+    a->back_edges++;
+    if (a->job && __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) publish(s, a);
+    if (a->region && !a->region->valid) invalidated(a);
+    if (a->relearn && --a->relearn == 0 && a->region) {
+        record_stop(s);
+        compile(s, a, f);
+    }
+    if (a->region) {
+        if (s->recording) recording_back_edge(s, a, f);
+        return bk_py_may_enter(f) && a->region ? enter(s, a, f) : BK_KEEP;
+    }
+    if (a->job) return BK_KEEP;
+    if (s->recording) {
+        recording_back_edge(s, a, f);
+        return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
+    }
+    if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone */
+        compile(s, a, f);
+        return BK_KEEP;
+    }
+    if (++a->count < a->threshold) return BK_KEEP;
+    a->state = A_RECORDING;
+    record_start(s, s);
+    return BK_KEEP;
+}
+
+int bk_on_start(bk_obj *code, bk_frame *f) {
+    (void)code;
+    (void)f;
+    return BK_DISABLE;
+}
+
+/* ---- the process ------------------------------------------------------------------------------------------------------- */
+
+void bk_driver_drain(void) {
+    bk_worker_wait();
+    for (bk_codestate *s = bk_codestates; s; s = s->next)
+        for (uint32_t i = 0; i < s->nanchors; i++)
+            if (s->anchors[i].job && s->anchors[i].job->done) publish(s, &s->anchors[i]);
+}
+
+void bk_driver_stop(void) {
+    stopped = paused = true;
+    bk_worker_stop();
+}
+
+void bk_driver_before_fork(void) { bk_worker_before_fork(); }
+void bk_driver_after_fork(bool child) { bk_worker_after_fork(child); }
+
+void bk_driver_pause(bool pause) {
+    if (pause == paused || stopped) return;
+    paused = pause;
+    for (bk_codestate *s = bk_codestates; s; s = s->next) {
+        if (pause && s->recording) s->recording = false;
+        unsigned ev = pause ? 0 : s->enabled ? BK_EV_JUMP : 0;
+        if (ev == s->events) continue;
+        s->events = ev;
+        if (bk_py_set_events(s->code, ev, false) < 0) return;
+    }
+}
+
+void bk_driver_each(void (*fn)(void *ctx, bk_obj *code), void *ctx) {
+    for (bk_codestate *s = bk_codestates; s; s = s->next) fn(ctx, s->code);
+}

@@ -1,0 +1,125 @@
+/* Regions: making, compiling, freeing. */
+#include "region.h"
+#include "build.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+uint64_t bk_code_bytes;
+static bk_region *dead;
+
+static void on_break(void *arg) { ((bk_region *)arg)->valid = 0; }
+
+bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket) {
+    bk_region *r = calloc(1, sizeof *r);
+    if (!r) {
+        bk_fn_free(fn);
+        bk_ticket_free(ticket);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < fn->nconsts; i++) bk_py_incref(fn->consts[i]);
+    r->fn = fn;
+    r->ticket = ticket;
+    r->valid = 1;
+    bk_ticket_on_break(ticket, on_break, r);
+    return r;
+}
+
+static void region_free(bk_region *r) {
+    if (r->code.entry) {
+        bk_code_bytes -= r->code.code_bytes;
+        char err[8];
+        const bk_backend *be = bk_py_backend(err, sizeof err);
+        if (be) be->release(&r->code);
+    }
+    bk_ticket_free(r->ticket);
+    for (uint32_t i = 0; i < r->fn->nconsts; i++) bk_py_decref(r->fn->consts[i]);
+    bk_fn_free(r->fn);
+    for (int i = 0; i < 4; i++) free(r->texts[i]);
+    free(r->exit_counts);
+    free(r);
+}
+
+void bk_region_drop(bk_region *r) {
+    r->valid = 0;
+    if (!r->inside) {
+        region_free(r);
+        return;
+    }
+    r->next = dead;
+    dead = r;
+}
+
+void bk_region_sweep(void) {
+    for (bk_region **p = &dead; *p;) {
+        bk_region *r = *p;
+        if (r->inside) {
+            p = &r->next;
+            continue;
+        }
+        *p = r->next;
+        region_free(r);
+        p = &dead; /* freeing may have run Python code that dropped others */
+    }
+}
+
+static char *print_fn(const bk_fn *f) {
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return NULL;
+    bk_print(f, out);
+    fclose(out);
+    return text;
+}
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void fail(bk_region *r, bk_abortreason why, const char *text) {
+    r->failed = why;
+    snprintf(r->error, sizeof r->error, "%s", text);
+}
+
+void bk_region_compile(bk_region *r) {
+    const char *bad = bk_verify(r->fn);
+    double t = now_ms();
+    if (bk_keep_stages & 1) r->texts[0] = print_fn(r->fn);
+    if (bad) {
+        fail(r, BK_AB_VERIFY, bad);
+        return;
+    }
+    if (bk_optimize(r->fn, &r->opt, &r->optstats, NULL, NULL) < 0 || r->fn->oom) {
+        fail(r, BK_AB_MEMORY, "out of memory");
+        return;
+    }
+    r->opt_ms = now_ms() - t;
+    if (bk_keep_stages & 2) r->texts[1] = print_fn(r->fn);
+    if ((bad = bk_verify(r->fn))) {
+        fail(r, BK_AB_VERIFY, bad);
+        return;
+    }
+    const bk_backend *be = bk_py_backend(r->error, sizeof r->error);
+    if (!be) {
+        r->failed = BK_AB_BACKEND;
+        return;
+    }
+    static uint64_t stress_state;
+    bk_compile_opts o = {.layout = &bk_py->layout, .helpers = bk_helpers, .valid = &r->valid, .level = r->level,
+                         .want_llvm = bk_keep_stages >> 2 & 1, .want_asm = bk_keep_stages >> 3 & 1,
+                         .stress_seed = bk_stress_seed, .stress_one_in = bk_stress_one_in,
+                         .stress_state = &stress_state};
+    if (bk_stress_seed && !stress_state) stress_state = bk_stress_seed * 2654435761u | 1;
+    if (be->compile(r->fn, &o, &r->code, r->error, sizeof r->error) < 0) {
+        r->failed = BK_AB_BACKEND;
+        return;
+    }
+    r->texts[2] = r->code.llvm_text;
+    r->texts[3] = r->code.asm_text;
+    r->code.llvm_text = r->code.asm_text = NULL;
+    r->exit_counts = calloc(r->code.nexits + 1, sizeof *r->exit_counts);
+    if (!r->exit_counts) fail(r, BK_AB_MEMORY, "out of memory");
+}

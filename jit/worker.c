@@ -1,0 +1,134 @@
+/* The compile thread: takes regions from a queue. It touches no Python object and never needs the GIL. */
+#include "region.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+double bk_worker_cpu_ms;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, idle = PTHREAD_COND_INITIALIZER;
+static pthread_t thread;
+static bool started, stopping, busy, unusable;
+static bk_region *first, **last = &first;
+
+static double cpu_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void compile_one(bk_region *r) {
+    double t = cpu_ms();
+    bk_region_compile(r);
+    bk_worker_cpu_ms += cpu_ms() - t;
+}
+
+static void finish(bk_region *r) { __atomic_store_n(&r->done, 1, __ATOMIC_RELEASE); }
+
+static void *work(void *unused) {
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    while (!stopping) {
+        if (!first) {
+            pthread_cond_broadcast(&idle);
+            pthread_cond_wait(&wake, &lock);
+            continue;
+        }
+        bk_region *r = first;
+        first = r->next;
+        if (!first) last = &first;
+        r->next = NULL;
+        busy = true;
+        pthread_mutex_unlock(&lock);
+        compile_one(r);
+        pthread_mutex_lock(&lock);
+        busy = false;
+        finish(r);
+    }
+    pthread_cond_broadcast(&idle);
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* signals are the program's: none is delivered to this thread */
+static bool start(void) {
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    started = pthread_create(&thread, NULL, work, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started;
+}
+
+void bk_worker_submit(bk_region *r, bool sync) {
+    pthread_mutex_lock(&lock);
+    bool here = sync || unusable || stopping || (!started && !start());
+    if (!here) {
+        r->next = NULL;
+        *last = r;
+        last = &r->next;
+        pthread_cond_signal(&wake);
+    }
+    while (here && !unusable && (busy || first)) pthread_cond_wait(&idle, &lock);
+    pthread_mutex_unlock(&lock);
+    if (!here) return;
+    if (unusable || stopping) {
+        r->failed = 1;
+        snprintf(r->error, sizeof r->error, "the compiler is not usable in this process");
+    } else compile_one(r);
+    finish(r);
+}
+
+void bk_worker_wait(void) {
+    pthread_mutex_lock(&lock);
+    while (started && !stopping && (busy || first)) pthread_cond_wait(&idle, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+void bk_worker_stop(void) {
+    pthread_mutex_lock(&lock);
+    stopping = true;
+    while (first) {
+        bk_region *r = first;
+        first = r->next;
+        r->failed = 1;
+        finish(r);
+    }
+    last = &first;
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&lock);
+    if (started) pthread_join(thread, NULL);
+    started = false;
+}
+
+/* the parent waits briefly for a running compile: LLVM's locks must not be held across the fork */
+void bk_worker_before_fork(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 20000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&lock);
+    bk_region *held = first; /* nothing new is begun while we wait */
+    first = NULL;
+    while (started && busy)
+        if (pthread_cond_timedwait(&idle, &lock, &until) == ETIMEDOUT) break;
+    first = held;
+}
+
+void bk_worker_after_fork(bool child) {
+    if (child) {
+        pthread_mutex_init(&lock, NULL);
+        pthread_cond_init(&wake, NULL);
+        pthread_cond_init(&idle, NULL);
+        unusable = unusable || busy; /* the child has what is compiled, and compiles nothing */
+        started = busy = false;
+        if (first && !unusable) start();
+        return;
+    }
+    pthread_cond_signal(&wake);
+    pthread_mutex_unlock(&lock);
+}
