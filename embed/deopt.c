@@ -32,7 +32,8 @@ static void lay_out(bk_leaving *l) {
         if (!ci || !(l->at[i] = bk_insn_at(ci, s->resume))) Py_FatalError("backedge: a snapshot has no place to go on at");
         l->info[i] = ci;
         l->start[i] = l->nvalues;
-        l->nvalues += i ? ci->nlocals + s->depth : fn->nhome;
+        l->nvalues += ci->nlocals + s->depth;
+        if (i == 0 && l->nvalues < fn->nhome) l->nvalues = fn->nhome;
     }
     l->values = l->near;
     if (l->nvalues > NEAR_VALUES && !(l->values = PyMem_RawMalloc(l->nvalues * sizeof *l->values)))
@@ -60,7 +61,8 @@ static void write_real(bk_leaving *l) {
     for (k = 0; k < n; k++) {
         PyObject *v = l->values[k];
         if (v == BK_KEEP_SLOT) { l->values[k] = NULL; continue; }
-        l->values[k] = bkp_peek(home[k]);
+        /* the operand stack above the entry's depth holds nothing yet */
+        l->values[k] = k < l->m.fn->nhome ? bkp_peek(home[k]) : NULL;
         home[k] = bkp_slot(v);
     }
     for (; k < l->m.fn->nhome; k++) {

@@ -68,9 +68,16 @@ static void set_range(PyObject *it, int64_t start, int64_t len, int64_t step) {
     r->step = step;
 }
 
+/* native code keeps the next value and the end (a whole number of steps away) */
+static void set_range_at(const bk_mat *m, PyObject *it) {
+    int64_t next = (int64_t)word(m, m->loc[0]), end = (int64_t)word(m, m->loc[1]), step = (int64_t)word(m, m->loc[2]);
+    bool more = step > 0 ? next < end : next > end;
+    set_range(it, next, more ? (end - next) / step : 0, step);
+}
+
 static PyObject *new_range(const bk_mat *m) {
     PyObject *it = must((PyObject *)PyObject_New(_PyRangeIterObject, &PyRangeIter_Type));
-    set_range(it, (int64_t)word(m, m->loc[0]), (int64_t)word(m, m->loc[1]), (int64_t)word(m, m->loc[2]));
+    set_range_at(m, it);
     return it;
 }
 
@@ -89,10 +96,11 @@ static void set_seq(bk_mat *m, PyObject *it, PyObject *seq, int64_t index) {
 
 static PyObject *new_seq(bk_mat *m, const bk_slot *s) {
     PyObject *seq = pointer(m, m->loc[0]);
-    PyObject *over = seq ? Py_NewRef(seq) : must(s->aux ? PyTuple_New(0) : PyList_New(0));
+    PyObject *over = seq ? Py_NewRef(seq) : must(s->aux & 1 ? PyTuple_New(0) : PyList_New(0));
     PyObject *it = must(PyObject_GetIter(over));
     Py_DECREF(over);
     set_seq(m, it, seq, (int64_t)word(m, m->loc[1]));
+    if (s->aux & 2) Py_XDECREF(seq); /* native code's reference: the iterator has its own */
     return it;
 }
 
@@ -100,8 +108,7 @@ static PyObject *new_seq(bk_mat *m, const bk_slot *s) {
 static PyObject *update_iterator(bk_mat *m, const bk_slot *s) {
     PyObject *it = s->sub ? bkp_peek(home_word(m, s->sub - 1)) : NULL;
     if (!it) return NULL;
-    if (s->kind == BK_SK_RANGE)
-        set_range(it, (int64_t)word(m, m->loc[0]), (int64_t)word(m, m->loc[1]), (int64_t)word(m, m->loc[2]));
+    if (s->kind == BK_SK_RANGE) set_range_at(m, it);
     else set_seq(m, it, pointer(m, m->loc[0]), (int64_t)word(m, m->loc[1]));
     return m->top && s->sub - 1 == m->first_home + m->index && s->sub - 1 < m->fn->nhome ? BK_KEEP_SLOT : Py_NewRef(it);
 }
@@ -119,13 +126,14 @@ static PyObject *from_home(const bk_mat *m, uint32_t home) {
     return Py_XNewRef(bkp_peek(home_word(m, home)));
 }
 
-/* a value that may have a box already: the box, or BK_BOX_UNBOUND, BK_BOX_KEEP; false: there is none, box the value */
-static bool boxed_already(const bk_mat *m, const bk_slot *s, PyObject **out) {
-    uint64_t b = s->b ? word(m, m->loc[1]) : 0;
+/* a value that may have a box already (operand b or c): the box, or BK_BOX_UNBOUND, BK_BOX_KEEP; false: there is none,
+ * box the value. aux: the box's reference is moved */
+static bool boxed_already(const bk_mat *m, const bk_slot *s, bk_ref box, bk_loc loc, PyObject **out) {
+    uint64_t b = box ? word(m, loc) : 0;
     if (!b) return false;
     if (b == BK_BOX_UNBOUND) *out = NULL;
     else if (b == BK_BOX_KEEP) *out = from_home(m, m->first_home + m->index);
-    else *out = Py_NewRef((PyObject *)(uintptr_t)b);
+    else *out = s->aux ? (PyObject *)(uintptr_t)b : Py_NewRef((PyObject *)(uintptr_t)b);
     return true;
 }
 
@@ -214,10 +222,12 @@ static bool existing(bk_mat *m, const bk_slot *s, PyObject **out) {
     case BK_SK_BORROWED: *out = Py_XNewRef(pointer(m, m->loc[0])); return true;
     case BK_SK_CONST: *out = Py_NewRef((PyObject *)m->fn->consts[s->sub]); return true;
     case BK_SK_BOOL:
-        if (!boxed_already(m, s, out)) *out = Py_NewRef(word(m, m->loc[0]) & 1 ? Py_True : Py_False);
+        if (!boxed_already(m, s, s->b, m->loc[1], out)) *out = Py_NewRef(word(m, m->loc[0]) & 1 ? Py_True : Py_False);
         return true;
     case BK_SK_I64:
-    case BK_SK_F64: return boxed_already(m, s, out);
+    case BK_SK_F64: return boxed_already(m, s, s->b, m->loc[1], out);
+    case BK_SK_NP:
+    case BK_SK_COMPLEX: return boxed_already(m, s, s->c, m->loc[2], out);
     case BK_SK_RANGE:
     case BK_SK_SEQITER: return (*out = update_iterator(m, s)) != NULL;
     default: return false;

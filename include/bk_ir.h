@@ -84,18 +84,18 @@ typedef struct {
 #define BK_SLOTKINDS(X)                                                                                     \
     X(NULL, "null")        /* empty slot */                                                                 \
     X(HOME, "home")        /* what home slot `sub` holds (real frame: left as it is; virtual: moved) */     \
-    X(I64, "int")          /* box a; b (may be 0): a pointer that, unless NULL, is the box (borrowed) */    \
+    X(I64, "int")          /* box a; b (may be 0): a pointer that, unless NULL, is the box (aux 0: borrowed, 1: moved) */    \
     X(F64, "float")        /* the same; b may also be BK_BOX_UNBOUND / BK_BOX_KEEP (see below) */           \
     X(BOOL, "bool")        /* a is i1 */                                                                    \
     X(OWNED, "owned")      /* pointer a, its reference is moved to the slot (NULL allowed) */               \
     X(BORROWED, "borrowed")/* pointer a, a new reference is taken (NULL allowed) */                         \
     X(CONST, "const")      /* constant number `sub` of the function */                                      \
-    X(RANGE, "range")      /* range iterator: a next value, b how many are left, c step; `sub`+1 is the home slot  \
+    X(RANGE, "range")      /* range iterator: a next value, b its end (whole steps away), c step; `sub`+1 is the home slot  \
                               of the iterator object to update, 0: make a new one */                        \
-    X(SEQITER, "seqiter")  /* list/tuple iterator over a (borrowed) at index b; `sub` as RANGE, `aux` 1 for tuple */ \
+    X(SEQITER, "seqiter")  /* list/tuple iterator over a (borrowed) at index b; `sub` as RANGE, `aux` bit 0: a tuple, bit 1: a moved */ \
     X(TUPLE, "tuple")      /* virtual tuple of the `nkids` slots that follow */                             \
-    X(NP, "np")            /* NumPy scalar of type number `sub`, value a (and b: imaginary part) */         \
-    X(COMPLEX, "complex")  /* Python complex a + b j */                                                     \
+    X(NP, "np")            /* NumPy scalar of type number `sub`, value a (and b: imaginary part), c box as b above */         \
+    X(COMPLEX, "complex")  /* Python complex a + b j, c box as above */                                                     \
     X(SLICE, "slice")      /* virtual slice of the 3 slots that follow */                                   \
     X(VIRTUAL, "virtual")  /* object made by embed from `nkids` slots; `aux` tells which (bk_virtual) */
 typedef enum {

@@ -173,47 +173,56 @@ static void region_name(const bk_request *rq, char *out, size_t n) {
     snprintf(out, n, "%.80s:%u%s", rq->ci->name, line, rq->header >= 0 ? "" : ":call");
 }
 
-bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
-    bk_builder *b = calloc(1, sizeof *b);
-    bk_inlinectx *ctxs = calloc(512, sizeof *ctxs);
-    bk_pref *prefs = calloc(256, sizeof *prefs);
-    bk_site *sites = calloc(256, sizeof *sites), *nomod = calloc(256, sizeof *nomod);
-    *abort = BK_AB_MEMORY;
-    *where_line = 0;
-    bk_fn *result = NULL;
-    if (!b || !ctxs || !prefs || !sites || !nomod) goto done;
-    b->rq = *rq;
-    b->ctxs = ctxs;
-    b->prefs = prefs;
-    b->noinline = sites;
-    b->nomod = nomod;
+/* builds once: 0 done, 1 aborted, 2 to be built again with what was learned */
+static int attempt(bk_builder *b) {
     int left = setjmp(b->out);
-    if (left == 1) {
-        *abort = b->abort;
-        if (b->fn && b->abort_code < b->fn->ncodes) {
-            const bk_codeinfo *ci = bk_py_codeinfo(b->fn->codes[b->abort_code]);
-            if (ci && b->abort_pc < ci->ninsns) *where_line = ci->insns[b->abort_pc].line;
-        }
-        bk_fn_free(b->fn);
-        goto done;
-    }
+    if (left) return left;
     reset(b);
     char name[120];
-    region_name(rq, name, sizeof name);
+    region_name(&b->rq, name, sizeof name);
     if (!(b->fn = bk_fn_new(name))) bk_abort(b, BK_AB_MEMORY);
     build_entry(b);
     if (!b->ended) build_block(b);
     while (flow_next(b)) build_block(b);
     check_headers(b);
     if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
-    result = b->fn;
-    *abort = BK_AB_NONE;
-done:
-    if (b) bk_arena_free(&b->arena);
-    free(ctxs);
-    free(prefs);
-    free(sites);
-    free(nomod);
+    return 0;
+}
+
+static void explain_abort(const bk_builder *b, int *abort, uint32_t *where_line) {
+    *abort = b->abort;
+    if (!b->fn || b->abort_code >= b->fn->ncodes) return;
+    const bk_codeinfo *ci = bk_py_codeinfo(b->fn->codes[b->abort_code]);
+    if (ci && b->abort_pc < ci->ninsns) *where_line = ci->insns[b->abort_pc].line;
+}
+
+bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
+    bk_builder *b = calloc(1, sizeof *b);
+    bk_fn *result = NULL;
+    *abort = BK_AB_MEMORY;
+    *where_line = 0;
+    if (!b) return NULL;
+    b->rq = *rq;
+    b->ctxs = calloc(512, sizeof *b->ctxs);
+    b->prefs = calloc(256, sizeof *b->prefs);
+    b->noinline = calloc(256, sizeof *b->noinline);
+    b->nomod = calloc(256, sizeof *b->nomod);
+    if (b->ctxs && b->prefs && b->noinline && b->nomod) {
+        int left;
+        while ((left = attempt(b)) == 2) {}
+        if (left) {
+            explain_abort(b, abort, where_line);
+            bk_fn_free(b->fn);
+        } else {
+            result = b->fn;
+            *abort = BK_AB_NONE;
+        }
+    }
+    bk_arena_free(&b->arena);
+    free(b->ctxs);
+    free(b->prefs);
+    free(b->noinline);
+    free(b->nomod);
     free(b);
     return result;
 }

@@ -303,3 +303,15 @@ uint32_t bk_const(bk_fn *f, void *obj) {
     f->consts[f->nconsts] = obj;
     return f->nconsts++;
 }
+
+bool bk_code_add(bk_fn *f, void *code) {
+    if (f->ncodes > UINT16_MAX || !GROW(f, codes, codecap, f->ncodes + 1)) return false;
+    f->codes[f->ncodes++] = code;
+    return true;
+}
+
+uint16_t bk_origin_new(bk_fn *f, bk_origin o) {
+    if (f->norigins > UINT16_MAX || !GROW(f, origins, ocap, f->norigins + 1)) return 0;
+    f->origins[f->norigins] = o;
+    return (uint16_t)f->norigins++;
+}
