@@ -20,7 +20,9 @@ static uint32_t gen_snap(bk_fn *f, const bk_ref *v, uint32_t n) {
     for (uint32_t k = 0; k < n; k++) {
         bk_slot s;
         memset(&s, 0, sizeof s);
-        s.kind = BK_SK_I64, s.a = v[k];
+        uint8_t t = f->ins[v[k]].type;
+        s.kind = t == BK_F ? BK_SK_F64 : t == BK_S ? BK_SK_NP : t == BK_1 ? BK_SK_BOOL : BK_SK_I64;
+        s.a = v[k];
         f->slots[f->nslots++] = s;
     }
     f->sframes[f->nsframes] = frame;
@@ -43,7 +45,7 @@ static void gen_body(bk_fn *f, bk_blk b, bk_ref *v, uint32_t guards, uint32_t ca
     }
 }
 
-static bk_fn *generate(uint32_t guards, uint32_t carried) {
+static inline bk_fn *generate(uint32_t guards, uint32_t carried) {
     bk_fn *f = bk_fn_new("generated");
     bk_ref *v = (bk_ref *)malloc(carried * sizeof *v), *phi = (bk_ref *)malloc(carried * sizeof *phi);
     if (!f || !v || !phi) abort();
