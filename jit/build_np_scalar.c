@@ -8,10 +8,12 @@
 enum { ADD, AND, FLOORDIV, LSHIFT, MATMUL, MUL, REM, OR, POW, RSHIFT, SUB, TRUEDIV, XOR };
 
 const np_dtype np_dtypes[NP_FAST] = {
-    {NK_BOOL, 8, BK_M_BOOL, 1},   {NK_INT, 8, BK_M_I8, 1},    {NK_UINT, 8, BK_M_U8, 1},    {NK_INT, 16, BK_M_I16, 2},
-    {NK_UINT, 16, BK_M_U16, 2},   {NK_INT, 32, BK_M_I32, 4},  {NK_UINT, 32, BK_M_U32, 4},  {NK_INT, 64, BK_M_I64, 8},
-    {NK_UINT, 64, BK_M_I64, 8},   {NK_INT, 64, BK_M_I64, 8},  {NK_UINT, 64, BK_M_I64, 8},  {NK_FLOAT, 32, BK_M_F32, 4},
-    {NK_FLOAT, 64, BK_M_F64, 8},  {NK_NONE, 0, 0, 0},         {NK_COMPLEX, 64, BK_M_F32, 8}, {NK_COMPLEX, 128, BK_M_F64, 16},
+    {NK_BOOL, 8, BK_M_BOOL, 1},      {NK_INT, 8, BK_M_I8, 1},    {NK_UINT, 8, BK_M_U8, 1},
+    {NK_INT, 16, BK_M_I16, 2},       {NK_UINT, 16, BK_M_U16, 2}, {NK_INT, 32, BK_M_I32, 4},
+    {NK_UINT, 32, BK_M_U32, 4},      {NK_INT, 64, BK_M_I64, 8},  {NK_UINT, 64, BK_M_I64, 8},
+    {NK_INT, 64, BK_M_I64, 8},       {NK_UINT, 64, BK_M_I64, 8}, {NK_FLOAT, 32, BK_M_F32, 4},
+    {NK_FLOAT, 64, BK_M_F64, 8},     {NK_NONE, 0, 0, 0},         {NK_COMPLEX, 64, BK_M_F32, 8},
+    {NK_COMPLEX, 128, BK_M_F64, 16},
 };
 
 /* ---- operands --------------------------------------------------------------------------------------------------- */
@@ -25,7 +27,9 @@ np_kind np_kind_of(const bk_val *v) {
     return tn >= 0 && tn < NP_FAST ? np_dtypes[tn].kind : NK_NONE;
 }
 
-bool np_is_2(void) { return bk_types.np_scalar[NP_BOOL] && !strcmp(bk_py_type_name(bk_types.np_scalar[NP_BOOL]), "numpy.bool"); }
+bool np_is_2(void) {
+    return bk_types.np_scalar[NP_BOOL] && !strcmp(bk_py_type_name(bk_types.np_scalar[NP_BOOL]), "numpy.bool");
+}
 
 static bool is_u64(const bk_val *v) {
     int tn = bk_py_np_typenum(v->type);
@@ -80,7 +84,8 @@ bool np_parts(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) {
     return true;
 }
 
-/* ---- promotion ---------------------------------------------------------------------------------------------------- */
+/* ---- promotion ----------------------------------------------------------------------------------------------------
+ */
 
 static int promote_ints(int a, int c) {
     const np_dtype *p = &np_dtypes[a], *q = &np_dtypes[c];
@@ -107,7 +112,8 @@ static int promote(int a, int c) {
 static int promote_weak(int a, const bk_val *py) {
     np_kind mine = np_dtypes[a].kind, other = np_kind_of(py);
     if (!np_is_2()) { /* value-based: only where the value can't matter */
-        bool same = (a == NP_DOUBLE && other != NK_COMPLEX) || (a == NP_LONG && other <= NK_INT) || (a == NP_BOOL && other == NK_BOOL);
+        bool same = (a == NP_DOUBLE && other != NK_COMPLEX) || (a == NP_LONG && other <= NK_INT) ||
+                    (a == NP_BOOL && other == NK_BOOL);
         if (!same && a != NP_CDOUBLE) return -1;
     }
     switch (other) {
@@ -126,7 +132,8 @@ static int result_type(const bk_val *x, const bk_val *y) {
     return ty < 0 ? promote_weak(tx, y) : promote(tx, ty);
 }
 
-/* ---- ints --------------------------------------------------------------------------------------------------------- */
+/* ---- ints ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool konst_int(bk_builder *b, bk_ref r, int64_t *v) {
     if (b->fn->ins[r].op != BK_K_I64) return false;
@@ -220,11 +227,16 @@ static bool int_binary(bk_builder *b, int op, bk_val *x, bk_val *y, int tn, bk_v
 
 static bool bool_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     if (op != AND && op != OR && op != XOR) return false;
-    *out = v_num(bk_types.np_scalar[NP_BOOL], E(b, op == AND ? BK_AND : op == OR ? BK_OR : BK_XOR, unbox(b, x), unbox(b, y)));
+    *out = v_num(bk_types.np_scalar[NP_BOOL], E(b,
+                                                op == AND  ? BK_AND
+                                                : op == OR ? BK_OR
+                                                           : BK_XOR,
+                                                unbox(b, x), unbox(b, y)));
     return true;
 }
 
-/* ---- floats ------------------------------------------------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------------------------------------------------
+ */
 
 /* leaves when NumPy's floating-point status may ask for a warning: exactly the results that are not finite */
 static void warn_check(bk_builder *b, bk_ref r) {
@@ -235,8 +247,10 @@ static void warn_check(bk_builder *b, bk_ref r) {
 static bool float_binary(bk_builder *b, int op, bk_val *x, bk_val *y, int tn, bool direct, bk_val *out) {
     bk_ref r;
     bool exact = tn == NP_DOUBLE && direct; /* what only scalarmath on doubles is known to compute as we do */
-    if (op != ADD && op != SUB && op != MUL && op != TRUEDIV && !(exact && (op == FLOORDIV || op == REM || op == POW))) return false;
-    bk_ref p = tn == NP_FLOAT ? np_single(b, x) : np_double(b, x), q = tn == NP_FLOAT ? np_single(b, y) : np_double(b, y);
+    if (op != ADD && op != SUB && op != MUL && op != TRUEDIV && !(exact && (op == FLOORDIV || op == REM || op == POW)))
+        return false;
+    bk_ref p = tn == NP_FLOAT ? np_single(b, x) : np_double(b, x),
+           q = tn == NP_FLOAT ? np_single(b, y) : np_double(b, y);
     switch (op) {
     case ADD: r = E(b, BK_FADD, p, q); break;
     case SUB: r = E(b, BK_FSUB, p, q); break;
@@ -295,7 +309,8 @@ bool np_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     }
 }
 
-/* ---- comparison ----------------------------------------------------------------------------------------------------- */
+/* ---- comparison -----------------------------------------------------------------------------------------------------
+ */
 
 enum { LT, LE, EQ, NE, GT, GE };
 
@@ -353,7 +368,8 @@ bool np_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     return true;
 }
 
-/* ---- unary ------------------------------------------------------------------------------------------------------------ */
+/* ---- unary
+ * ------------------------------------------------------------------------------------------------------------ */
 
 bool np_unary(bk_builder *b, int op, bk_val *x, bk_val *out) {
     int tn = bk_py_np_typenum(x->type);

@@ -1,0 +1,236 @@
+/* Elements of NumPy arrays: the facts that identify a fast path, reading, storing, shapes. */
+#include "build_np.h"
+
+enum { ND_ALIGNED = 0x100, ND_WRITEABLE = 0x400 };
+#define ND_WARN_ON_WRITE (INT64_C(1) << 31)
+
+/* ---- facts ---------------------------------------------------------------------------------------------------------
+ */
+
+static bk_ref header(bk_builder *b, const bk_val *a, uint32_t off) {
+    return Eload(b, BK_M_PTR, BK_A_NDHEAD, a->box, off);
+}
+static bk_ref dim(bk_builder *b, const bk_val *a, int k) {
+    return Eload(b, BK_M_I64, BK_A_NDHEAD, header(b, a, bk_py->nd_dims), 8 * k);
+}
+static bk_ref stride(bk_builder *b, const bk_val *a, int k) {
+    return Eload(b, BK_M_I64, BK_A_NDHEAD, header(b, a, bk_py->nd_strides), 8 * k);
+}
+
+void np_guard(bk_builder *b, bk_val *v, const bk_ndkey *key) {
+    bk_obj *descr = bk_types.np_descr[key->typenum];
+    if (!descr || !v->box || v->maybe) return;
+    int64_t want = ND_ALIGNED | (key->writeable ? ND_WRITEABLE : 0),
+            mask = want | (key->writeable ? ND_WARN_ON_WRITE : 0);
+    bk_ref ndim = Eload(b, BK_M_I32, BK_A_NDHEAD, v->box, bk_py->nd_ndim);
+    bk_ref flags = Eload(b, BK_M_U32, BK_A_NDHEAD, v->box, bk_py->nd_flags);
+    bk_ref good =
+        E(b, BK_AND, E(b, BK_EQ, ndim, KI(b, key->ndim)), E(b, BK_EQ, header(b, v, bk_py->nd_descr), KP(b, descr)));
+    bk_const(b->fn, descr);
+    guard(b, E(b, BK_AND, good, E(b, BK_EQ, E(b, BK_AND, flags, KI(b, mask)), KI(b, want))), BK_G_ARRAY);
+    /* only now it is known that there is a last stride */
+    if (key->unit_inner && key->typenum < NP_FAST)
+        guard(b, E(b, BK_EQ, stride(b, v, key->ndim - 1), KI(b, np_dtypes[key->typenum].size)), BK_G_ARRAY);
+    v->nd = *key;
+    v->nd_ok = true;
+}
+
+/* the array's facts hold, from recording if need be (it was operand k from the top); its dtype has fast paths */
+static bool is_open(bk_builder *b, bk_val *a, uint32_t k) {
+    if (a->kind != V_VAL || a->type != bk_types.t_ndarray || !a->box || a->maybe) return false;
+    const bk_prof *p = prof(b);
+    const bk_seen *s = &p->opnd[k - 1];
+    bool use_seen = !a->nd_ok && !p->opnd_many[k - 1] && s->type == a->type && s->nd.ndim;
+    const bk_ndkey *nd = a->nd_ok ? &a->nd : use_seen ? &s->nd : NULL;
+    if (!nd || !nd->ndim || nd->typenum >= NP_FAST || np_dtypes[nd->typenum].kind == NK_NONE) return false;
+    if (use_seen) np_guard(b, a, nd);
+    return a->nd_ok;
+}
+
+/* ---- the place of an element
+ * ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+    bk_ref base, idx; /* idx 0: none */
+    int scale;
+} place;
+
+static bool is_index(const bk_val *k) {
+    if (k->kind != V_VAL || !k->type || !fits(k)) return false;
+    np_kind kind = np_kind_of(k);
+    return kind == NK_INT || kind == NK_UINT;
+}
+
+/* the indices of a key in kids[4]; how many, 0: no fast path */
+static int indices(bk_builder *b, bk_val *key, bk_val **kids) {
+    if (is_index(key)) {
+        *kids = key;
+        return 1;
+    }
+    int n = 0;
+    if (key->kind == V_TUPLE) {
+        *kids = key->kids;
+        n = key->nkids;
+    } else if (key->kind == V_VAL && key->konst && key->type == bk_types.t_tuple && bk_py_len(key->konst) <= 4) {
+        n = (int)bk_py_len(key->konst);
+        *kids = alloc(b, 4 * sizeof **kids);
+        for (int i = 0; i < n; i++) (*kids)[i] = v_konst(b, bk_py_item(key->konst, i));
+    }
+    for (int i = 0; i < n; i++)
+        if (!is_index(&(*kids)[i])) return 0;
+    return n;
+}
+
+static bool konst_index(bk_builder *b, const bk_val *k, int64_t *i) {
+    if (!k->num || b->fn->ins[k->num].op != BK_K_I64) return false;
+    *i = b->fn->ins[k->num].imm;
+    return true;
+}
+
+/* the signs recording saw, without a negative one that a constant index explains */
+static uint8_t signs(bk_builder *b, const bk_val *kids, int n) {
+    uint8_t f = prof(b)->flags & (BK_PF_NEG_INDEX | BK_PF_POS_INDEX);
+    int64_t i;
+    for (int k = 0; k < n; k++)
+        if (konst_index(b, &kids[k], &i) && i < 0 && (f & BK_PF_POS_INDEX)) f = BK_PF_POS_INDEX;
+    return f;
+}
+
+/* the index in [0, len) that k stands for */
+static bk_ref checked(bk_builder *b, bk_val *k, bk_ref len, uint8_t sign) {
+    int64_t c;
+    bk_ref i = unbox(b, k);
+    bool negative = (sign & BK_PF_NEG_INDEX) && !(sign & BK_PF_POS_INDEX);
+    if (konst_index(b, k, &c)) {
+        negative = c < 0;
+        sign = negative ? BK_PF_NEG_INDEX : BK_PF_POS_INDEX;
+    }
+    if (np_kind_of(k) == NK_UINT) negative = false, sign = BK_PF_POS_INDEX;
+    if (negative) {
+        guard(b, E(b, BK_LT, i, KI(b, 0)), BK_G_BOUNDS);
+        i = E(b, BK_ADD, i, len);
+        b->fn->ins[i].flags |= BK_F_NSW;
+        guard(b, E(b, BK_GE, i, KI(b, 0)), BK_G_BOUNDS);
+        return i;
+    }
+    if (sign & BK_PF_NEG_INDEX) i = Et(b, BK_SELECT, BK_I, E(b, BK_LT, i, KI(b, 0)), E(b, BK_ADD, i, len), i);
+    guard(b, E(b, BK_ULT, i, len), BK_G_BOUNDS);
+    return i;
+}
+
+static bk_ref scaled(bk_builder *b, bk_ref i, bk_ref by) {
+    bk_ref r = E(b, BK_MUL, i, by);
+    if (b->fn->ins[r].op == BK_MUL) b->fn->ins[r].flags |= BK_F_NSW; /* an index within bounds */
+    return r;
+}
+
+/* the checked place of a[key]; the key has an index per dimension */
+static place element(bk_builder *b, const bk_val *a, bk_val *kids) {
+    int n = a->nd.ndim;
+    uint8_t sign = signs(b, kids, n);
+    bk_ref i[4];
+    for (int k = 0; k < n; k++) i[k] = checked(b, &kids[k], dim(b, a, k), sign);
+    place at = {.base = header(b, a, bk_py->nd_data)};
+    for (int k = 0; k < n - a->nd.unit_inner; k++) at.base = E(b, BK_PADD, at.base, scaled(b, i[k], stride(b, a, k)));
+    if (a->nd.unit_inner) {
+        at.idx = i[n - 1];
+        at.scale = np_dtypes[a->nd.typenum].size;
+    }
+    return at;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------------
+ */
+
+bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out) {
+    bk_val *kids;
+    int n = indices(b, key, &kids);
+    if (!n || !is_open(b, a, 2) || n != a->nd.ndim) return false;
+    const np_dtype *d = &np_dtypes[a->nd.typenum];
+    place at = element(b, a, kids);
+    *out = v_num(bk_types.np_scalar[a->nd.typenum], Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0));
+    if (d->kind == NK_COMPLEX) out->num2 = Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, d->size / 2);
+    return true;
+}
+
+bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out) {
+    bool shape = bk_py_str_is(name, "shape"), size = bk_py_str_is(name, "size");
+    if ((!shape && !size && !bk_py_str_is(name, "ndim")) || !is_open(b, o, 1)) return false;
+    int n = o->nd.ndim;
+    if (shape) {
+        *out = (bk_val){
+            .kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)n, .kids = alloc(b, (size_t)n * sizeof *out)};
+        for (int k = 0; k < n; k++) out->kids[k] = v_num(bk_types.t_int, dim(b, o, k));
+        return true;
+    }
+    bk_ref r = size ? dim(b, o, 0) : KI(b, n);
+    for (int k = 1; size && k < n; k++) r = scaled(b, r, dim(b, o, k));
+    *out = v_num(bk_types.t_int, r);
+    return true;
+}
+
+/* ---- storing --------------------------------------------------------------------------------------------------------
+ */
+
+static bk_ref as_bool(bk_builder *b, bk_val *v) {
+    bk_ref re, im;
+    switch (np_kind_of(v)) {
+    case NK_BOOL: return unbox(b, v);
+    case NK_FLOAT: return E(b, BK_FNE, np_double(b, v), KF(b, 0));
+    case NK_COMPLEX:
+        np_parts(b, v, NP_CDOUBLE, &re, &im);
+        return E(b, BK_OR, E(b, BK_FNE, re, KF(b, 0)), E(b, BK_FNE, im, KF(b, 0)));
+    default: return E(b, BK_NE, np_int(b, v), KI(b, 0));
+    }
+}
+
+/* A NumPy int is cast as in C, by its low bits; a Python int and what a float truncates to must be a value of the
+ * type, or NumPy raises or warns. */
+static bk_ref as_int(bk_builder *b, bk_val *v, int tn) {
+    np_kind kind = np_kind_of(v);
+    if (kind == NK_COMPLEX) return 0;
+    bk_ref n;
+    if (kind == NK_FLOAT) {
+        bk_ref d = np_double(b, v);
+        guard(b, E(b, BK_AND, E(b, BK_FGE, d, KF(b, -0x1p63)), E(b, BK_FLT, d, KF(b, 0x1p63))), BK_G_RANGE);
+        n = E(b, BK_F2I, d, 0);
+    } else n = np_int(b, v);
+    if (kind == NK_FLOAT || v->type == bk_types.t_int) guard(b, np_in_range(b, n, tn), BK_G_RANGE);
+    return n;
+}
+
+/* v as NumPy's setitem converts it to tn; false: no fast path */
+static bool converted(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) {
+    *im = 0;
+    switch (np_dtypes[tn].kind) {
+    case NK_BOOL: *re = as_bool(b, v); break;
+    case NK_INT:
+    case NK_UINT: *re = as_int(b, v, tn); break;
+    case NK_FLOAT:
+        if (np_kind_of(v) == NK_COMPLEX) return false;
+        *re = tn == NP_FLOAT ? np_single(b, v) : np_double(b, v);
+        break;
+    default: return np_parts(b, v, tn, re, im);
+    }
+    return *re != 0;
+}
+
+bool np_setitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *v) {
+    bk_val *kids;
+    bk_ref re, im;
+    int n = indices(b, key, &kids);
+    if (v->kind != V_VAL || !v->type || !fits(v) || !n || !is_open(b, a, 2)) return false;
+    if (n != a->nd.ndim || !a->nd.writeable) return false;
+    const np_dtype *d = &np_dtypes[a->nd.typenum];
+    if (!converted(b, v, a->nd.typenum, &re, &im)) return false;
+    place at = element(b, a, kids);
+    check_release(b, a);
+    check_release(b, key);
+    Estore(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0, re);
+    if (im) Estore(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, d->size / 2, im);
+    /* nothing borrowed can have died by that, but it must not be done again */
+    b->effects = true;
+    b->neffects++;
+    release(b, v);
+    return true;
+}
