@@ -183,6 +183,7 @@ static void flow(bk_decoder *d, uint32_t n) {
     }
     if (ends[op]) return;
     int e = PyCompile_OpcodeStackEffectWithJump(op, arg, 0);
+    if (op == RETURN_GENERATOR) e = 1; /* the generator starts with what is sent to it */
     if (e != PY_INVALID_STACK_EFFECT) reach(d, n + 1, depth + e);
 }
 

@@ -32,8 +32,13 @@ static uint32_t extent(const bk_slot *s) {
     return n;
 }
 
+/* whose reference a box is makes no difference once there is none */
+static bool same_aux(const bk_slot *a, const bk_slot *b) {
+    return a->aux == b->aux || a->kind == BK_SK_I64 || a->kind == BK_SK_F64 || a->kind == BK_SK_NP || a->kind == BK_SK_COMPLEX;
+}
+
 static bool same_entry(const bk_slot *a, const bk_loc *la, const bk_slot *b, const bk_loc *lb) {
-    return a->kind == b->kind && a->aux == b->aux && a->nkids == b->nkids && a->sub == b->sub && !a->a == !b->a &&
+    return a->kind == b->kind && same_aux(a, b) && a->nkids == b->nkids && a->sub == b->sub && !a->a == !b->a &&
            !a->b == !b->b && !a->c == !b->c && (!a->a || la[0] == lb[0]) && (!a->b || la[1] == lb[1]) &&
            (!a->c || la[2] == lb[2]);
 }
@@ -110,6 +115,7 @@ static PyObject *update_iterator(bk_mat *m, const bk_slot *s) {
     if (!it) return NULL;
     if (s->kind == BK_SK_RANGE) set_range_at(m, it);
     else set_seq(m, it, pointer(m, m->loc[0]), (int64_t)word(m, m->loc[1]));
+    if (s->kind == BK_SK_SEQITER && s->aux & 2) Py_XDECREF(pointer(m, m->loc[0])); /* the iterator has its own */
     return m->top && s->sub - 1 == m->first_home + m->index && s->sub - 1 < m->fn->nhome ? BK_KEEP_SLOT : Py_NewRef(it);
 }
 

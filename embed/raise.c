@@ -120,19 +120,22 @@ static bool shape_call(const bk_insn *in, void **lowest, int n) {
     return empty != NULL;
 }
 
-static void fill_operands(bkp_frame *f, int below, int n) {
+static void fill_operands(bkp_frame *f, const bk_insn *in, int below, int n) {
     void **base = bkp_home(f) + bkp_code(f)->co_nlocalsplus;
     int depth = bkp_depth(f);
+    bool format = in->op == BC_FORMAT_VALUE || in->op == BC_FORMAT_WITH_SPEC;
+    /* a format is looked at before the value is asked; both are immortal */
+    PyObject *filler = format ? PyUnicode_FromStringAndSize(NULL, 0) : Py_None;
     for (int i = depth; i < below + n; i++) base[i] = bkp_slot(NULL);
     if (depth < below + n) bkp_set_depth(f, below + n);
     for (int i = below; i < below + n; i++)
-        if (!bkp_peek(base[i])) base[i] = bkp_slot(Py_NewRef(Py_None));
+        if (!bkp_peek(base[i])) base[i] = bkp_slot(Py_NewRef(filler));
 }
 
 static int raise_by_poison(bkp_frame *f, const bk_insn *in, int below, int place, PyObject *exc) {
     int n = bk_operands(in);
     void **lowest = bkp_home(f) + bkp_code(f)->co_nlocalsplus + below;
-    fill_operands(f, below, n);
+    fill_operands(f, in, below, n);
     if (in->op == BC_CALL_FUNCTION_EX && (in->arg & 1) && !PyDict_CheckExact(bkp_peek(lowest[3]))) {
         PyObject *d = PyDict_New();
         if (!d) return -1;
