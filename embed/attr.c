@@ -73,7 +73,7 @@ static PyObject *static_callable(PyObject *descr) {
     return f;
 }
 
-static void resolve_class(bk_ticket *t, PyTypeObject *type, PyObject *found, bk_attr *out) {
+static void resolve_class(PyTypeObject *type, PyObject *found, bk_attr *out) {
     if (PyFunction_Check(found)) {
         set_class(type, BK_AT_METHOD, found, out);
     } else if (Py_IS_TYPE(found, &PyMethodDescr_Type)) {
@@ -81,18 +81,18 @@ static void resolve_class(bk_ticket *t, PyTypeObject *type, PyObject *found, bk_
     } else if (Py_IS_TYPE(found, &PyStaticMethod_Type)) {
         PyObject *f = static_callable(found);
         if (f) set_class(type, BK_AT_CLASSVAR, f, out);
-    } else if (!Py_TYPE(found)->tp_descr_get && bk_assume_type(t, Py_TYPE(found))) {
-        set_class(type, BK_AT_CLASSVAR, found, out); /* its own type must not become a descriptor */
+    } else if (!Py_TYPE(found)->tp_descr_get) {
+        set_class(type, BK_AT_CLASSVAR, found, out);
     }
 }
 
-static void resolve_load(bk_ticket *t, PyTypeObject *type, PyObject *name, PyObject *found, bk_attr *out) {
+static void resolve_load(PyTypeObject *type, PyObject *name, PyObject *found, bk_attr *out) {
     Py_ssize_t index = bkv_has_inline_values(type) ? inline_index(type, name) : -1;
     if (!found) {
         if (index >= 0) set_inline(out, index);
     } else if (index < 0) {
-        resolve_class(t, type, found, out);
-    } else if (!Py_TYPE(found)->tp_descr_get && bk_assume_type(t, Py_TYPE(found))) {
+        resolve_class(type, found, out);
+    } else if (!Py_TYPE(found)->tp_descr_get) {
         set_inline(out, index); /* a default in the class: instances that have their own value do not see it */
     }
 }
@@ -120,11 +120,12 @@ void bk_py_attr(bk_ticket *t, bk_obj *type_, bk_obj *name_, bool store, bk_attr 
     }
     if (!plain_access(type, store) || !bk_assume_type(t, type)) return;
     PyObject *found = _PyType_Lookup(type, name);
-    if (found && !bk_assume_type(t, Py_TYPE(found)) && !PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_HEAPTYPE)) return;
+    /* what was found must not become a descriptor, or another kind of one */
+    if (found && !bk_assume_type(t, Py_TYPE(found))) return;
     if (found && Py_TYPE(found)->tp_descr_set) {
         resolve_data(type, found, store, out);
     } else if (!store) {
-        resolve_load(t, type, name, found, out);
+        resolve_load(type, name, found, out);
     } else if (bkv_has_inline_values(type)) {
         Py_ssize_t index = inline_index(type, name);
         if (index >= 0) set_inline(out, index);

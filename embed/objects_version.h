@@ -63,4 +63,7 @@ static inline PyObject *bkv_property_getter(PyObject *property) { return ((_PyPr
 
 /* all keys of the dict are exact strings: looking one up runs no Python code */
 static inline bool bkv_dict_only_str(PyObject *d) { return ((PyDictObject *)d)->ma_keys->dk_kind != DICT_KEYS_GENERAL; }
+
+/* changes of the dict are reported: not of one that shares its values with an instance (3.13: attribute stores) */
+static inline bool bkv_dict_watchable(PyObject *d) { return bkv_dict_only_str(d) && !((PyDictObject *)d)->ma_values; }
 #endif

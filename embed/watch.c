@@ -185,7 +185,7 @@ static bool watch_dict(PyObject *dict) {
 
 /* the ticket relies on the name being bound to what it is bound to now (perhaps nothing) */
 static bool rely_on_name(bk_ticket *t, PyObject *dict, PyObject *name) {
-    if (!bkv_dict_only_str(dict) || !have_dict_watcher()) return false;
+    if (!bkv_dict_watchable(dict) || !have_dict_watcher()) return false;
     bk_fact *f = fact_of_name(dict, name);
     if (!f) return false;
     bool done = watch_dict(dict) && bk_ticket_rely(t, f);

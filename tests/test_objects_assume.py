@@ -105,6 +105,9 @@ def test_unbound_and_unwatchable(mod):
     assert mod.assume_global(t, {}, {}, "x") is mod.NULL
     assert mod.assume_global(t, type("D", (dict,), {})(x=1), {}, "x") is mod.NULL
     assert mod.assume_global(t, {"x": 1, 5: 6}, {}, "x") is mod.NULL  # looking up may run code
+    instance = type("Instance", (), {})()
+    instance.x = 1
+    assert mod.assume_global(t, instance.__dict__, {}, "x") is mod.NULL  # stores to the instance are not reported
     assert mod.state(t)[0] is True
 
 

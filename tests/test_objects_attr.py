@@ -195,6 +195,22 @@ def test_class_variable_that_becomes_a_descriptor(mod):
     assert mod.attr(mod.ticket(), C, "v")[0] == "GENERIC"
 
 
+def test_store_beside_a_class_variable_that_becomes_a_descriptor(mod):
+    class Value:
+        pass
+
+    class C:
+        v = Value()
+
+    o = C()
+    o.v = 1
+    t = mod.ticket()
+    assert mod.attr(t, C, "v", True)[0] == "INLINE"
+    Value.__set__ = lambda *a: None
+    assert mod.state(t)[0] is False
+    assert mod.attr(mod.ticket(), C, "v", True)[0] == "GENERIC"
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12), st.lists(st.sampled_from("abcdefgh"), max_size=12)
