@@ -242,6 +242,27 @@ static bool check_snap(vctx *v, bk_ref user, uint32_t n, bk_blk b, uint32_t at) 
     return true;
 }
 
+static bool check_edges(vctx *v, bk_blk n) {
+    const bk_fn *f = v->f;
+    const bk_block *b = &f->blocks[n];
+    for (uint32_t s = 0; s < b->nsucc; s++) {
+        if (b->succ[s] >= f->nblocks) return bad(v, "b%u: successor", n);
+        const bk_block *t = &f->blocks[b->succ[s]];
+        uint32_t out = 0, in = 0;
+        for (uint32_t i = 0; i < b->nsucc; i++) out += b->succ[i] == b->succ[s];
+        for (uint32_t i = 0; i < t->npreds; i++) in += t->preds[i] == n;
+        if (in != out) return bad(v, "b%u and its successor b%u disagree", n, b->succ[s]);
+    }
+    for (uint32_t i = 0; i < b->npreds; i++) {
+        bk_blk p = b->preds[i];
+        if (p >= f->nblocks) return bad(v, "b%u: predecessor", n);
+        const bk_block *q = &f->blocks[p];
+        if (!(q->nsucc > 0 && q->succ[0] == n) && !(q->nsucc > 1 && q->succ[1] == n))
+            return bad(v, "b%u: predecessor b%u does not lead here", n, p);
+    }
+    return true;
+}
+
 static bool check_phi(vctx *v, bk_ref r, bk_blk n) {
     const bk_fn *f = v->f;
     const bk_block *b = &f->blocks[n];
@@ -273,27 +294,6 @@ static bool check_ins(vctx *v, bk_ref r, bk_blk n, uint32_t at) {
     return !bk_has_snap(f, r) || check_snap(v, r, in->snap, n, at);
 }
 
-static bool check_edges(vctx *v, bk_blk n) {
-    const bk_fn *f = v->f;
-    const bk_block *b = &f->blocks[n];
-    for (uint32_t s = 0; s < b->nsucc; s++) {
-        if (b->succ[s] >= f->nblocks) return bad(v, "b%u: successor", n);
-        const bk_block *t = &f->blocks[b->succ[s]];
-        uint32_t out = 0, in = 0;
-        for (uint32_t i = 0; i < b->nsucc; i++) out += b->succ[i] == b->succ[s];
-        for (uint32_t i = 0; i < t->npreds; i++) in += t->preds[i] == n;
-        if (in != out) return bad(v, "b%u and its successor b%u disagree", n, b->succ[s]);
-    }
-    for (uint32_t i = 0; i < b->npreds; i++) {
-        bk_blk p = b->preds[i];
-        if (p >= f->nblocks) return bad(v, "b%u: predecessor", n);
-        const bk_block *q = &f->blocks[p];
-        if (!(q->nsucc > 0 && q->succ[0] == n) && !(q->nsucc > 1 && q->succ[1] == n))
-            return bad(v, "b%u: predecessor b%u does not lead here", n, p);
-    }
-    return true;
-}
-
 /* Every cycle is a natural loop with a preheader: that is what hoisting and the memory analysis rely on. */
 static bool check_loops(vctx *v, bk_blk n) {
     const bk_block *b = &v->f->blocks[n];
@@ -321,7 +321,6 @@ static bool check_block(vctx *v, bk_blk n) {
         if (b->npreds || b->nsucc || n == 0) return bad(v, "b%u is empty", n);
         return true;
     }
-    if (!check_edges(v, n)) return false;
     bool phis = true;
     for (uint32_t i = 0; i < b->nins; i++) {
         bk_ref r = b->ins[i];
@@ -346,8 +345,7 @@ static bool place_all(vctx *v) {
             v->pos[r] = i + 1;
         }
     for (uint32_t n = 0; n < f->nblocks; n++)
-        for (uint32_t s = 0; s < f->blocks[n].nsucc; s++)
-            if (f->blocks[n].succ[s] >= f->nblocks) return bad(v, "b%u: successor", n);
+        if (!check_edges(v, n)) return false;
     return true;
 }
 

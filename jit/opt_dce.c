@@ -43,7 +43,8 @@ static bool is_box(const bk_fn *f, bk_ref r) { return f->ins[r].op == BK_BOXF ||
 static bool is_root(const bk_fn *f, bk_ref r) {
     const bk_ins *in = &f->ins[r];
     if (bk_droppable(f, r) || is_box(f, r) || in->op == BK_UNBOXI) return false;
-    if (in->op >= BK_ADDOV && in->op <= BK_MULOV) return false;
+    /* one at an end point of an induction variable stands there for its test */
+    if (in->op >= BK_ADDOV && in->op <= BK_MULOV) return in->flags & BK_F_HOISTED;
     return !(is_refcounting(in->op) && is_box(f, in->a));
 }
 

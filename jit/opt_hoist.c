@@ -51,6 +51,17 @@ static void stays(hoist *x, bk_ref c) {
 
 static bool marked(const hoist *x, bk_ref r, uint8_t how) { return r && r < x->nins && (x->marks[r] & how); }
 
+/* is r, or what it was made from, mentioned by any guard or branch that stays? */
+static bool suspect(const hoist *x, bk_ref r, int depth) {
+    const bk_fn *f = x->l->f;
+    if (!r || bk_is_const(f, r)) return false;
+    if (depth == 0 || marked(x, r, BY_ANY)) return true;
+    if (f->ins[r].op == BK_PHI || f->ins[r].op == BK_CALL || f->ins[r].op == BK_ARG) return false;
+    for (uint32_t i = 0, n = bk_nopnds(f, r); i < n; i++)
+        if (suspect(x, *bk_opnd(f, r, i), depth - 1)) return true;
+    return false;
+}
+
 static bool invariant_operands(const hoist *x, bk_ref r) {
     const bk_fn *f = x->l->f;
     for (uint32_t i = 0, n = bk_nopnds(f, r); i < n; i++) {
@@ -93,7 +104,7 @@ static bool safe(const hoist *x, bk_ref r) {
     switch (in->op) {
     case BK_HLOAD: return true;
     case BK_LOAD:
-        if (is_element(in->alias)) return !marked(x, in->a, BY_ANY) && !marked(x, in->b, BY_ANY);
+        if (is_element(in->alias)) return !suspect(x, in->a, 8) && !suspect(x, in->b, 8);
         return !marked(x, in->a, BY_EQUAL);
     case BK_IDIV:
     case BK_IMOD:
@@ -104,7 +115,7 @@ static bool safe(const hoist *x, bk_ref r) {
     case BK_SHR:
     case BK_F2I:
     case BK_CTZ:
-    case BK_CLZ: return !marked(x, in->b, BY_ANY) && !marked(x, in->a, BY_ANY);
+    case BK_CLZ: return !suspect(x, in->a, 8) && !suspect(x, in->b, 8);
     case BK_UNBOXF:
     case BK_UNBOXI:
     case BK_GTYPE: return !marked(x, in->a, BY_EQUAL);
