@@ -1,7 +1,10 @@
 /* What is kept with a code object, in one of its extra slots: its decoded form and the driver's state. */
 #include "embed.h"
 
-typedef struct { bk_codeinfo *info; bk_codestate *state; } bk_extra;
+typedef struct {
+    bk_codeinfo *info;
+    bk_codestate *state;
+} bk_extra;
 static Py_ssize_t extra_index = -1;
 
 static void extra_free(void *p) {

@@ -16,23 +16,27 @@
 typedef enum {
     F_NONE,
     F_ARG,
-    F_CELL,     /* a cell or free variable is set up */
-    F_LOW1,     /* arg2: the low bit */
-    F_LOW2,     /* arg2: the two low bits */
-    F_PAIR,     /* arg, arg2: four bits each */
-    F_CONST,    /* value: the constant */
+    F_CELL,  /* a cell or free variable is set up */
+    F_LOW1,  /* arg2: the low bit */
+    F_LOW2,  /* arg2: the two low bits */
+    F_PAIR,  /* arg, arg2: four bits each */
+    F_CONST, /* value: the constant */
     F_COMPARE,
-    F_FORMAT,   /* arg: two low bits, arg2: the third */
-    F_FORWARD, F_BACKWARD, F_FORITER
+    F_FORMAT, /* arg: two low bits, arg2: the third */
+    F_FORWARD,
+    F_BACKWARD,
+    F_FORITER
 } bk_form;
 
-typedef struct { uint8_t bc, form; } bk_opinfo_py;
+typedef struct {
+    uint8_t bc, form;
+} bk_opinfo_py;
 static const bk_opinfo_py ops[256] = {
 #define X(name, bc, form) [name] = {BC_##bc, F_##form},
     BK_OPCODES(X)
 #undef X
 #define X(name, form) [name] = {BC_UNKNOWN, F_##form},
-    BK_UNKNOWN_JUMPS(X)
+        BK_UNKNOWN_JUMPS(X)
 #undef X
 };
 static const bool ends[256] = {
@@ -41,13 +45,17 @@ static const bool ends[256] = {
 #undef X
 };
 
-typedef struct { uint32_t start, end, target; int depth; } bk_range; /* offsets in bytes; depth at the handler */
+typedef struct {
+    uint32_t start, end, target;
+    int depth;
+} bk_range; /* offsets in bytes; depth at the handler */
 typedef struct {
     bk_codeinfo *ci;
     PyCodeObject *co;
-    uint8_t *raw;       /* the version's opcode of each instruction */
-    int32_t *arg;       /* its whole argument */
-    bk_range *ranges; uint32_t nranges;
+    uint8_t *raw; /* the version's opcode of each instruction */
+    int32_t *arg; /* its whole argument */
+    bk_range *ranges;
+    uint32_t nranges;
     uint32_t *work, nwork;
 } bk_decoder;
 
@@ -117,7 +125,8 @@ static void link_jumps(bk_decoder *d) {
     }
 }
 
-/* ---- exception table: six bits a byte, most significant first; bit 6: more follow; bit 7: an entry starts --------- */
+/* ---- exception table: six bits a byte, most significant first; bit 6: more follow; bit 7: an entry starts ---------
+ */
 static uint32_t varint(const uint8_t **p, const uint8_t *end) {
     uint32_t v = 0;
     while (*p < end) {
@@ -151,7 +160,8 @@ static const bk_range *range_of(const bk_decoder *d, uint32_t offset) {
     return NULL;
 }
 
-/* ---- operand stack depth ------------------------------------------------------------------------------------------ */
+/* ---- operand stack depth ------------------------------------------------------------------------------------------
+ */
 static void reach(bk_decoder *d, int64_t n, int depth) {
     if (n < 0 || n >= d->ci->ninsns || depth < 0 || d->ci->insns[n].depth >= 0) return;
     d->ci->insns[n].depth = (int16_t)depth;
@@ -175,7 +185,10 @@ static void flow(bk_decoder *d, uint32_t n) {
         in->handler = (int32_t)r->target;
         if (r->target / 2 < ci->nbytes / 2) reach(d, ci->index[r->target / 2], r->depth);
     }
-    if (op == FOR_ITER) { flow_for_iter(d, n, depth); return; }
+    if (op == FOR_ITER) {
+        flow_for_iter(d, n, depth);
+        return;
+    }
     int arg = op >= HAVE_ARGUMENT ? d->arg[n] : 0;
     if (in->target >= 0) {
         int e = PyCompile_OpcodeStackEffectWithJump(op, arg, 1);
@@ -192,7 +205,8 @@ static void find_depths(bk_decoder *d) {
     while (d->nwork) flow(d, d->work[--d->nwork]);
 }
 
-/* ---- lines, by co_lines(): linear where asking for each would be quadratic ----------------------------------------- */
+/* ---- lines, by co_lines(): linear where asking for each would be quadratic -----------------------------------------
+ */
 static bool read_lines(bk_decoder *d) {
     bk_codeinfo *ci = d->ci;
     PyObject *it = PyObject_CallMethod((PyObject *)d->co, "co_lines", NULL), *t;
@@ -208,7 +222,8 @@ static bool read_lines(bk_decoder *d) {
     return !PyErr_Occurred();
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------------------------------
+ */
 static const char *text_of(PyObject *str) {
     const char *s = str && PyUnicode_Check(str) ? PyUnicode_AsUTF8(str) : NULL;
     if (s) return s;
@@ -239,7 +254,8 @@ static bool describe(bk_decoder *d, uint32_t nbytes) {
     ci->module_level = !(co->co_flags & CO_OPTIMIZED);
     ci->local_names = PyMem_RawCalloc(ci->nlocals + 1, sizeof *ci->local_names);
     if (!ci->local_names) return false;
-    for (uint32_t i = 0; i < ci->nlocals; i++) ci->local_names[i] = text_of(PyTuple_GET_ITEM(co->co_localsplusnames, i));
+    for (uint32_t i = 0; i < ci->nlocals; i++)
+        ci->local_names[i] = text_of(PyTuple_GET_ITEM(co->co_localsplusnames, i));
     return true;
 }
 

@@ -1,6 +1,6 @@
-/* Leaves native code: rebuilds the interpreter's frame(s) from an exit's snapshot. All objects are made first, then every
- * slot, depth and instruction pointer is written, and only then what the slots held before is released: a destructor
- * that looks at the frame sees its final state. */
+/* Leaves native code: rebuilds the interpreter's frame(s) from an exit's snapshot. All objects are made first, then
+ * every slot, depth and instruction pointer is written, and only then what the slots held before is released: a
+ * destructor that looks at the frame sees its final state. */
 #include "embed.h"
 
 enum { NEAR_VALUES = 192, MAX_FRAMES = 64 };
@@ -12,9 +12,9 @@ typedef struct {
     uint32_t nframes;
     bkp_frame *frame[MAX_FRAMES];
     const bk_codeinfo *info[MAX_FRAMES];
-    const bk_insn *at[MAX_FRAMES];      /* where each frame goes on, or waits */
-    PyObject **values;                  /* all frames' slots in order; then the old contents to release */
-    uint32_t start[MAX_FRAMES];         /* first value of each frame */
+    const bk_insn *at[MAX_FRAMES]; /* where each frame goes on, or waits */
+    PyObject **values;             /* all frames' slots in order; then the old contents to release */
+    uint32_t start[MAX_FRAMES];    /* first value of each frame */
     uint32_t nvalues;
     PyObject *near[NEAR_VALUES];
 } bk_leaving;
@@ -29,7 +29,8 @@ static void lay_out(bk_leaving *l) {
     for (uint32_t i = 0; i < l->nframes; i++) {
         const bk_sframe *s = sframe(l, i);
         const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[s->code]);
-        if (!ci || !(l->at[i] = bk_insn_at(ci, s->resume))) Py_FatalError("backedge: a snapshot has no place to go on at");
+        if (!ci || !(l->at[i] = bk_insn_at(ci, s->resume)))
+            Py_FatalError("backedge: a snapshot has no place to go on at");
         l->info[i] = ci;
         l->start[i] = l->nvalues;
         l->nvalues += ci->nlocals + s->depth;
@@ -60,7 +61,10 @@ static void write_real(bk_leaving *l) {
     uint32_t n = l->info[0]->nlocals + sframe(l, 0)->depth, k;
     for (k = 0; k < n; k++) {
         PyObject *v = l->values[k];
-        if (v == BK_KEEP_SLOT) { l->values[k] = NULL; continue; }
+        if (v == BK_KEEP_SLOT) {
+            l->values[k] = NULL;
+            continue;
+        }
         /* the operand stack above the entry's depth holds nothing yet */
         l->values[k] = k < l->m.fn->nhome ? bkp_peek(home[k]) : NULL;
         home[k] = bkp_slot(v);
@@ -114,7 +118,8 @@ static void release_old(bk_leaving *l) {
     if (l->values != l->near) PyMem_RawFree(l->values);
 }
 
-/* ---- function regions: the result is on the stack, the frame goes on at an instruction that returns it ------------ */
+/* ---- function regions: the result is on the stack, the frame goes on at an instruction that returns it ------------
+ */
 static const bk_insn *return_of(const bk_codeinfo *ci, PyObject *result, const bk_insn *hint) {
     if (hint->op == BC_RETURN_VALUE || (hint->op == BC_RETURN_CONST && hint->value == (bk_obj *)result)) return hint;
     for (uint32_t i = 0; i < ci->ninsns; i++) {
@@ -138,7 +143,7 @@ static void set_return(bk_leaving *l) {
     bkp_resume_event(f, bkp_unit(bkp_code(f), in->offset));
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------------------------- */
+/* ---- ends ---- */
 static int below_operands(const bk_insn *in, int depth) {
     int n = bk_operands(in);
     return n >= 0 && in->depth >= n ? in->depth - n : depth;
@@ -178,7 +183,9 @@ int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *co
     last = l.nframes - 1;
     for (uint32_t i = 1; i <= last; i++) write_inner(&l, i);
     set_places(&l);
-    if (exc) rc = bk_raise_at(l.frame[last], l.info[last], l.at[last], below_operands(l.at[last], bkp_depth(l.frame[last])), exc);
+    if (exc)
+        rc = bk_raise_at(l.frame[last], l.info[last], l.at[last], below_operands(l.at[last], bkp_depth(l.frame[last])),
+                         exc);
     else if (l.snap->kind == BK_SNAP_RETURN) set_return(&l);
     if (last) bkp_set_current(ts, l.frame[last]); /* destructors run in the innermost frame */
     PyObject *pending = rc < 0 ? PyErr_GetRaisedException() : NULL;

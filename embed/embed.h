@@ -28,18 +28,23 @@ enum { BK_MADE_MAX = 48, BK_LATE_MAX = 16 };
 typedef struct {
     const bk_fn *fn;
     const bk_code *code;
-    uint64_t *buf;          /* virtual homes, then exit values */
-    void **home;            /* of the real frame */
-    const bk_slot *slot;    /* next entry of the snapshot */
-    const bk_loc *loc;      /* its three locations */
-    uint32_t first_home;    /* number of the frame's first home slot */
-    uint32_t index;         /* number of the top-level slot in its frame */
-    bool top;               /* a top-level slot is made, not a kid */
+    uint64_t *buf;       /* virtual homes, then exit values */
+    void **home;         /* of the real frame */
+    const bk_slot *slot; /* next entry of the snapshot */
+    const bk_loc *loc;   /* its three locations */
+    uint32_t first_home; /* number of the frame's first home slot */
+    uint32_t index;      /* number of the top-level slot in its frame */
+    bool top;            /* a top-level slot is made, not a kid */
     unsigned nmade, nlate;
-    struct { const bk_slot *slot; const bk_loc *loc; PyObject *obj; } made[BK_MADE_MAX]; /* objects made by this exit */
+    struct {
+        const bk_slot *slot;
+        const bk_loc *loc;
+        PyObject *obj;
+    } made[BK_MADE_MAX];         /* objects made by this exit */
     PyObject *late[BK_LATE_MAX]; /* references to be dropped when the frames are written */
 } bk_mat;
-/* The next slot's object: a new reference, NULL for an empty slot, BK_KEEP_SLOT if the real frame's slot stays as it is. */
+/* The next slot's object: a new reference, NULL for an empty slot, BK_KEEP_SLOT if the real frame's slot stays as it
+ * is. */
 PyObject *bk_mat_slot(bk_mat *m);
 extern PyObject *const bk_keep_slot;
 #define BK_KEEP_SLOT bk_keep_slot
@@ -47,29 +52,37 @@ extern PyObject *const bk_keep_slot;
 /* deopt.c: leaves by exit number n. 0; -1: the current exception must be returned from the event callback */
 int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint32_t n);
 
-/* inner.c: an inlined callee's frame, above the thread's innermost one, with empty slots. func is borrowed. Never fails:
- * out of memory is fatal here */
+/* inner.c: an inlined callee's frame, above the thread's innermost one, with empty slots. func is borrowed. Never
+ * fails: out of memory is fatal here */
 bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject *co, bkp_frame *previous);
 /* Runs the frames f[1..n-1] from the innermost (f[n-1], ready to run) outwards. f[0] is the real frame; f[0..n-2] wait
  * at calls[i]. thrown: the innermost starts with the exception that is set. f[1]'s result is a new reference for f[0]'s
  * call, or NULL with an exception set. */
 PyObject *bk_inner_run(PyThreadState *ts, bkp_frame **f, const bk_insn **calls, const bk_codeinfo **infos, uint32_t n,
                        bool thrown);
-/* pushes what instruction `in` leaves on the stack when the Python function that it called returned `result` (stolen) */
+/* pushes what instruction `in` leaves on the stack when the Python function that it called returned `result` (stolen)
+ */
 void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result);
 
-/* raise.c */
+/* poison.c */
 int bk_raise_init(void);
+/* an object whose every slot raises exc (stolen); NULL: out of memory, exc is kept, no exception is set */
+PyObject *bk_poison_new(PyObject *exc);
+/* the operand that must be poison for `in` to raise exc, counted from the lowest; negative: none can make it */
+int bk_poison_place(const bk_insn *in, PyObject *exc);
+/* how many values an instruction takes from the operand stack; -1: not known here */
+int bk_operands(const bk_insn *in);
+
+/* raise.c */
 /* Makes `exc` (stolen) come out of the instruction `in` when frame f goes on there: f's operand stack below the
  * instruction's operands is `below` deep; operands that are not there yet are made up. Sets the frame's depth. The
- * frame's instruction pointer is the caller's. 0; -1: impossible (out of memory), exc is set as the current exception. */
+ * frame's instruction pointer is the caller's. 0; -1: impossible (out of memory), exc is set as the current exception.
+ */
 int bk_raise_at(bkp_frame *f, const bk_codeinfo *ci, const bk_insn *in, int below, PyObject *exc);
 /* true if an INSTRUCTION event is to raise an exception that native code left; it is set then */
 bool bk_raise_pending(PyThreadState *ts, bkp_frame *f, PyCodeObject *co, uint32_t offset);
 /* an exception waits for its INSTRUCTION event on this thread */
 bool bk_raise_waiting(PyThreadState *ts);
-/* how many values an instruction takes from the operand stack; -1: not known here */
-int bk_operands(const bk_insn *in);
 
 /* events.c */
 int bk_events_init(void);
@@ -79,7 +92,7 @@ unsigned bk_events_of(PyCodeObject *co);
 
 /* report.c: a writer that fills `dict` (borrowed) */
 typedef struct bk_report {
-    PyObject *open[32];     /* containers being filled, innermost last; borrowed from their parents */
+    PyObject *open[32]; /* containers being filled, innermost last; borrowed from their parents */
     int depth;
     bool failed;
 } bk_report;

@@ -39,5 +39,6 @@ static bool watched(PyThreadState *ts, PyCodeObject *co) {
 bool bk_py_may_enter(bk_frame *frame) {
     PyThreadState *ts = PyThreadState_GET();
     return ts->tracing == 1 && ts->c_recursion_remaining > BKP_C_LIMIT / 2 && !ts->interp->eval_frame &&
-           !ts->c_tracefunc && !ts->c_profilefunc && !watched(ts, bkp_code((bkp_frame *)frame)) && !bk_raise_waiting(ts);
+           !ts->c_tracefunc && !ts->c_profilefunc && !watched(ts, bkp_code((bkp_frame *)frame)) &&
+           !bk_raise_waiting(ts);
 }

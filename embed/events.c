@@ -2,14 +2,14 @@
  * aside for other tools. */
 #include "embed.h"
 
-static PyObject *disable;               /* sys.monitoring.DISABLE */
-static PyObject *set_local;             /* sys.monitoring.set_local_events */
+static PyObject *disable;   /* sys.monitoring.DISABLE */
+static PyObject *set_local; /* sys.monitoring.set_local_events */
 static PyObject *tool_id;
 static long ev_jump, ev_start, ev_insn; /* this interpreter's bits */
 static bool stopped = true, paused, registering;
 static PyInterpreterState *home_interp;
 
-/* ---- callbacks ------------------------------------------------------------------------------------------------------- */
+/* ---- callbacks ---- */
 static inline uint32_t offset_of(PyObject *o) {
     PyLongObject *v = (PyLongObject *)o;
     return PyUnstable_Long_IsCompact(v) ? (uint32_t)PyUnstable_Long_CompactValue(v) : (uint32_t)PyLong_AsLong(o);
@@ -56,7 +56,7 @@ static PyObject *on_insn(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     return answer(ts, bk_on_insn(args[0], (bk_frame *)f, offset));
 }
 
-/* ---- local events ----------------------------------------------------------------------------------------------------- */
+/* ---- local events ---- */
 static int set_mask(bk_obj *code, long mask) {
     PyObject *m = PyLong_FromLong(mask), *args[] = {tool_id, code, m}, *r = NULL;
     if (m) r = PyObject_Vectorcall(set_local, args, 3, NULL);
@@ -66,7 +66,8 @@ static int set_mask(bk_obj *code, long mask) {
 }
 
 int bk_py_set_events(bk_obj *code, unsigned events, bool rearm) {
-    long mask = (events & BK_EV_JUMP ? ev_jump : 0) | (events & BK_EV_START ? ev_start : 0) | (events & BK_EV_INSN ? ev_insn : 0);
+    long mask = (events & BK_EV_JUMP ? ev_jump : 0) | (events & BK_EV_START ? ev_start : 0) |
+                (events & BK_EV_INSN ? ev_insn : 0);
     if (rearm && mask && set_mask(code, 0) < 0) return -1;
     return set_mask(code, mask);
 }
@@ -82,7 +83,7 @@ unsigned bk_events_of(PyCodeObject *co) {
            (has_event(tools, ev_insn) ? BK_EV_INSN : 0);
 }
 
-/* ---- other tools ------------------------------------------------------------------------------------------------------- */
+/* ---- other tools ---- */
 /* any thread is traced or profiled, or a tool has callbacks */
 static bool tool_active(PyInterpreterState *interp) {
     if (interp->sys_tracing_threads > 0 || interp->sys_profiling_threads > 0) return true;
@@ -119,7 +120,7 @@ static int audit(const char *event, PyObject *args, void *unused) {
     return 0;
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------------------------------- */
+/* ---- set-up ---- */
 static PyMethodDef callbacks[] = {{"jump", (PyCFunction)(void (*)(void))on_jump, METH_FASTCALL, NULL},
                                   {"py_start", (PyCFunction)(void (*)(void))on_start, METH_FASTCALL, NULL},
                                   {"instruction", (PyCFunction)(void (*)(void))on_insn, METH_FASTCALL, NULL}};

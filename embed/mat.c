@@ -1,5 +1,5 @@
-/* Makes the objects of a snapshot's slots: boxes, iterators, virtual tuples. It changes no slot of any frame and runs no
- * Python code, so the state that it reads stays as native code left it. */
+/* Makes the objects of a snapshot's slots: boxes, iterators, virtual tuples. It changes no slot of any frame and runs
+ * no Python code, so the state that it reads stays as native code left it. */
 #include "embed.h"
 #include "helpers.h"
 
@@ -34,7 +34,8 @@ static uint32_t extent(const bk_slot *s) {
 
 /* whose reference a box is makes no difference once there is none */
 static bool same_aux(const bk_slot *a, const bk_slot *b) {
-    return a->aux == b->aux || a->kind == BK_SK_I64 || a->kind == BK_SK_F64 || a->kind == BK_SK_NP || a->kind == BK_SK_COMPLEX;
+    return a->aux == b->aux || a->kind == BK_SK_I64 || a->kind == BK_SK_F64 || a->kind == BK_SK_NP ||
+           a->kind == BK_SK_COMPLEX;
 }
 
 static bool same_entry(const bk_slot *a, const bk_loc *la, const bk_slot *b, const bk_loc *lb) {
@@ -49,7 +50,7 @@ static PyObject *made_before(const bk_mat *m) {
         const bk_slot *s = m->made[i].slot;
         const bk_loc *l = m->made[i].loc;
         uint32_t k = 0, n = 1;
-        if (!same_entry(s, l, m->slot, m->loc)) continue;
+        if (s->kind != m->slot->kind || (s->a && l[0] != m->loc[0]) || !same_entry(s, l, m->slot, m->loc)) continue;
         if (s->nkids) n = extent(s);
         while (++k < n && same_entry(s + k, l + 3 * k, m->slot + k, m->loc + 3 * k)) {}
         if (k >= n) return m->made[i].obj;
@@ -64,7 +65,8 @@ static void note_made(bk_mat *m, const bk_slot *s, const bk_loc *l, PyObject *o)
     m->made[m->nmade++].obj = o;
 }
 
-/* ---- iterators ------------------------------------------------------------------------------------------------------ */
+/* ---- iterators ------------------------------------------------------------------------------------------------------
+ */
 static void set_range(PyObject *it, int64_t start, int64_t len, int64_t step) {
     _PyRangeIterObject *r = (_PyRangeIterObject *)it;
     assert(Py_IS_TYPE(it, &PyRangeIter_Type));
@@ -119,7 +121,8 @@ static PyObject *update_iterator(bk_mat *m, const bk_slot *s) {
     return m->top && s->sub - 1 == m->first_home + m->index && s->sub - 1 < m->fn->nhome ? BK_KEEP_SLOT : Py_NewRef(it);
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------------------------------
+ */
 static PyObject *np_scalar(const bk_mat *m, const bk_slot *s) {
     int64_t t = s->sub;
     if (t <= 10) return bk_h_box_np_i(t, (int64_t)word(m, m->loc[0]));
@@ -213,7 +216,9 @@ static PyObject *make(bk_mat *m, const bk_slot *s) {
     default:
         m->slot++, m->loc += 3;
         m->top = false;
-        return s->kind == BK_SK_TUPLE ? virtual_tuple(m, s->nkids) : s->kind == BK_SK_SLICE ? virtual_slice(m) : virtual_object(m, s);
+        return s->kind == BK_SK_TUPLE   ? virtual_tuple(m, s->nkids)
+               : s->kind == BK_SK_SLICE ? virtual_slice(m)
+                                        : virtual_object(m, s);
     }
     m->slot++, m->loc += 3;
     return o;

@@ -10,7 +10,7 @@ static bool is_code(PyObject *o) {
     return false;
 }
 
-/* ---- functions --------------------------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 static PyObject *core_enable(PyObject *self, PyObject *args) {
     PyObject *code, *options = Py_None;
     bk_params p = bk_config;
@@ -106,7 +106,8 @@ static PyObject *core_params(PyObject *self, PyObject *unused) {
     PyObject *d = PyDict_New();
     (void)self, (void)unused;
     for (const bk_paraminfo *p = bk_param_table; d && p->name; p++)
-        if (put_new(d, p->name, Py_BuildValue("LLLs", (long long)p->def, (long long)p->min, (long long)p->max, p->text)) < 0)
+        if (put_new(d, p->name,
+                    Py_BuildValue("LLLs", (long long)p->def, (long long)p->min, (long long)p->max, p->text)) < 0)
             Py_CLEAR(d);
     return d;
 }
@@ -172,8 +173,10 @@ static PyMethodDef methods[] = {
     {"explain", core_explain, METH_O, "explain(code): its loops and functions, as a dict"},
     {"codes", core_codes, METH_NOARGS, "all code objects that are or were watched"},
     {"drain", core_drain, METH_NOARGS, "wait until nothing is being compiled"},
-    {"config", (PyCFunction)(void (*)(void))core_config, METH_VARARGS | METH_KEYWORDS, "config(name=value, ...): all settings"},
-    {"keep_stages", core_keep_stages, METH_O, "keep_stages(mask): texts of 1 trace, 2 optimised, 4 LLVM IR, 8 machine code"},
+    {"config", (PyCFunction)(void (*)(void))core_config, METH_VARARGS | METH_KEYWORDS,
+     "config(name=value, ...): all settings"},
+    {"keep_stages", core_keep_stages, METH_O,
+     "keep_stages(mask): texts of 1 trace, 2 optimised, 4 LLVM IR, 8 machine code"},
     {"params", core_params, METH_NOARGS, "settings: name -> (default, minimum, maximum, text)"},
     {"guard_kinds", core_guard_kinds, METH_NOARGS, "reasons to leave native code: name -> text"},
     {"abort_reasons", core_abort_reasons, METH_NOARGS, "reasons not to compile: name -> text"},
@@ -185,7 +188,7 @@ static PyMethodDef fork_methods[] = {{"before", core_before_fork, METH_NOARGS, N
                                      {"after_in_parent", core_after_in_parent, METH_NOARGS, NULL},
                                      {"after_in_child", core_after_in_child, METH_NOARGS, NULL}};
 
-/* ---- set-up ---------------------------------------------------------------------------------------------------------- */
+/* ---- set-up ---- */
 static int import_error(const char *why) {
     PyErr_SetString(PyExc_ImportError, why);
     return -1;
@@ -228,7 +231,8 @@ static int at_fork(void) {
 static int core_exec(PyObject *module) {
     char buf[256];
     const char *why;
-    if (owner == PyInterpreterState_Get()) return import_error("backedge._core was loaded before"); /* deleted from sys.modules */
+    if (owner == PyInterpreterState_Get())
+        return import_error("backedge._core was loaded before"); /* deleted from sys.modules */
     if (owner) return import_error("backedge supports one interpreter per process");
     if ((why = bk_selfcheck(buf, sizeof buf))) return import_error(why);
     if (bk_settings_init() < 0) return -1;
@@ -247,6 +251,7 @@ static PyModuleDef_Slot slots[] = {{Py_mod_exec, core_exec},
                                    {Py_mod_gil, Py_MOD_GIL_USED},
 #endif
                                    {0, NULL}};
-static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "backedge._core", "The JIT itself.", 0, methods, slots, NULL, NULL, NULL};
+static struct PyModuleDef def = {
+    PyModuleDef_HEAD_INIT, "backedge._core", "The JIT itself.", 0, methods, slots, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__core(void) { return PyModuleDef_Init(&def); }

@@ -1,7 +1,7 @@
-/* CPython 3.12's instructions as canonical bytecodes: BK_OPC(its name, canonical name, form of the argument).
+/* CPython 3.12's instructions as canonical bytecodes: X(its name, canonical name, form of the argument).
  * Whatever is not listed decodes to UNKNOWN. Forms: see decode.c. */
+// clang-format off
 #define BKP_END_FOR_UNITS 1     /* a FOR_ITER that is exhausted goes on behind this many units at its jump's target */
-#define BKP_END_FOR_POPS 2
 #define BKP_CMP_SHIFT 4
 #define BKP_CMP_BOOL 0          /* bit of COMPARE_OP that asks for a bool; 0: there is none */
 #define BK_OPCODES(X)                                                                                                  \
@@ -23,7 +23,8 @@
     X(LOAD_ATTR, LOAD_ATTR, LOW1) X(STORE_ATTR, STORE_ATTR, ARG) X(DELETE_ATTR, DELETE_ATTR, ARG)                      \
     X(LOAD_SUPER_ATTR, LOAD_SUPER_ATTR, LOW2)                                                                          \
     X(KW_NAMES, KW_NAMES, ARG) X(CALL, CALL, ARG) X(CALL_FUNCTION_EX, CALL_FUNCTION_EX, ARG)                           \
-    X(CALL_INTRINSIC_1, CALL_INTRINSIC_1, ARG) X(RETURN_VALUE, RETURN_VALUE, NONE) X(RETURN_CONST, RETURN_CONST, CONST)\
+    X(CALL_INTRINSIC_1, CALL_INTRINSIC_1, ARG) X(RETURN_VALUE, RETURN_VALUE, NONE) \
+    X(RETURN_CONST, RETURN_CONST, CONST) \
     X(BUILD_TUPLE, BUILD_TUPLE, ARG) X(BUILD_LIST, BUILD_LIST, ARG) X(BUILD_SET, BUILD_SET, ARG)                       \
     X(BUILD_MAP, BUILD_MAP, ARG) X(BUILD_CONST_KEY_MAP, BUILD_CONST_KEY_MAP, ARG) X(BUILD_STRING, BUILD_STRING, ARG)   \
     X(BUILD_SLICE, BUILD_SLICE, ARG) X(LIST_APPEND, LIST_APPEND, ARG) X(LIST_EXTEND, LIST_EXTEND, ARG)                 \
@@ -33,5 +34,6 @@
 /* jumps among the instructions that stay UNKNOWN */
 #define BK_UNKNOWN_JUMPS(X) X(SEND, FORWARD) X(JUMP_BACKWARD_NO_INTERRUPT, BACKWARD)
 /* after these nothing follows */
-#define BK_ENDS(X) X(RETURN_VALUE) X(RETURN_CONST) X(RAISE_VARARGS) X(RERAISE) X(JUMP_FORWARD) X(JUMP_BACKWARD)         \
+#define BK_ENDS(X) X(RETURN_VALUE) X(RETURN_CONST) X(RAISE_VARARGS) X(RERAISE) X(JUMP_FORWARD) X(JUMP_BACKWARD) \
     X(JUMP_BACKWARD_NO_INTERRUPT) X(INTERPRETER_EXIT)
+// clang-format on

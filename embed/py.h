@@ -14,8 +14,8 @@
  *   bkp_breaker               address of the word that is polled
  *   bkp_home                  its localsplus array
  *   bkp_depth, bkp_set_depth  operand stack depth; valid in JUMP and PY_START callbacks and in frames that do not run
- *   bkp_peek, bkp_slot, bkp_close   a home slot's word: the object in it (NULL: empty), made from a new reference, dropped
- *   bkp_check_layout          why the running interpreter has other layouts; NULL if it does not
+ *   bkp_peek, bkp_slot, bkp_close   a home slot's word: the object in it (NULL: empty), made from a new reference,
+ * dropped bkp_check_layout          why the running interpreter has other layouts; NULL if it does not
  */
 #ifndef BK_EMBED_PY_H
 #define BK_EMBED_PY_H

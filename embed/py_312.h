@@ -13,12 +13,11 @@
 #define BKP_BREAKER_BYTES 4
 #define BKP_BREAKER_MASK 0xffffffffu
 #define BKP_C_LIMIT C_RECURSION_LIMIT
-#define BKP_NULL_FIRST true         /* [NULL or method, callable or self, arguments...] */
+#define BKP_NULL_FIRST true /* [NULL or method, callable or self, arguments...] */
 #define BKP_LOCALS_WRITABLE false
-#define BKP_BRANCH_ANY true         /* conditional jumps and UNARY_NOT take any object */
+#define BKP_BRANCH_ANY true /* conditional jumps and UNARY_NOT take any object */
 
 typedef _PyInterpreterFrame bkp_frame;
-
 
 static inline bkp_frame *bkp_current(PyThreadState *ts) { return ts->cframe->current_frame; }
 static inline void bkp_set_current(PyThreadState *ts, bkp_frame *f) { ts->cframe->current_frame = f; }

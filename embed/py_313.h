@@ -1,9 +1,10 @@
 /* CPython 3.13: frames, instruction pointer, eval breaker. See py.h for what each name means.
  *
  * The frame keeps `instr_ptr`. While an instruction runs (a C function that it calls, or the frame of an inlined Python
- * call, included) it is the instruction itself (not its EXTENDED_ARG): hence BKP_IP_ADD is 0. A returning callee goes on
- * `return_offset` units behind it. Of a frame about to run it is the next instruction. In a JUMP or PY_START callback
- * the interpreter goes on at `instr_ptr` if it changed; the address of the instruction that fired means "not moved".
+ * call, included) it is the instruction itself (not its EXTENDED_ARG): hence BKP_IP_ADD is 0. A returning callee goes
+ * on `return_offset` units behind it. Of a frame about to run it is the next instruction. In a JUMP or PY_START
+ * callback the interpreter goes on at `instr_ptr` if it changed; the address of the instruction that fired means "not
+ * moved".
  */
 #ifndef BK_EMBED_PY_313_H
 #define BK_EMBED_PY_313_H
@@ -11,14 +12,13 @@
 #define BKP_OPCODE_TABLES "internal/pycore_opcode_metadata.h"
 #define BKP_IP_ADD 0
 #define BKP_BREAKER_BYTES 8
-#define BKP_BREAKER_MASK 0xffu      /* the bits above are the instrumentation version */
+#define BKP_BREAKER_MASK 0xffu /* the bits above are the instrumentation version */
 #define BKP_C_LIMIT Py_C_RECURSION_LIMIT
-#define BKP_NULL_FIRST false        /* [callable, self or NULL, arguments...] */
+#define BKP_NULL_FIRST false /* [callable, self or NULL, arguments...] */
 #define BKP_LOCALS_WRITABLE true
-#define BKP_BRANCH_ANY false        /* conditional jumps and UNARY_NOT take only bools */
+#define BKP_BRANCH_ANY false /* conditional jumps and UNARY_NOT take only bools */
 
 typedef _PyInterpreterFrame bkp_frame;
-
 
 static inline bkp_frame *bkp_current(PyThreadState *ts) { return ts->current_frame; }
 static inline void bkp_set_current(PyThreadState *ts, bkp_frame *f) { ts->current_frame = f; }

@@ -33,13 +33,15 @@ static const char *check_frame(PyObject *func) {
     bkp_frame *f = bkp_current(ts);
     PyFrameObject *fo;
     int lasti;
-    if (!f || bkp_code(f) != (PyCodeObject *)PyFunction_GET_CODE(func)) return "the current frame is not where it should be";
+    if (!f || bkp_code(f) != (PyCodeObject *)PyFunction_GET_CODE(func))
+        return "the current frame is not where it should be";
     if (f->f_globals != PyFunction_GET_GLOBALS(func) || f->f_funcobj != func) return "frames have another layout";
     if (!check_locals(f)) return "locals are not where they should be";
     if (!(fo = PyThreadState_GetFrame(ts))) return "there is no frame object";
     lasti = PyFrame_GetLasti(fo);
     Py_DECREF(fo);
-    if (lasti != (int)((char *)bkp_lasti(f) - (char *)_PyCode_CODE(bkp_code(f)))) return "the instruction pointer is elsewhere";
+    if (lasti != (int)((char *)bkp_lasti(f) - (char *)_PyCode_CODE(bkp_code(f))))
+        return "the instruction pointer is elsewhere";
     return check_tracing(ts);
 }
 
@@ -77,8 +79,8 @@ const char *bk_selfcheck(char *buf, size_t n) {
     why_buf = buf, why_size = n;
     snprintf(buf, n, "the frame of a probe function could not be looked at");
     if (Py_Version != PY_VERSION_HEX) {
-        snprintf(buf, n, "built for CPython %s, this is %lu.%lu.%lu", PY_VERSION, Py_Version >> 24, Py_Version >> 16 & 255,
-                 Py_Version >> 8 & 255);
+        snprintf(buf, n, "built for CPython %s, this is %lu.%lu.%lu", PY_VERSION, Py_Version >> 24,
+                 Py_Version >> 16 & 255, Py_Version >> 8 & 255);
         return buf;
     }
     if ((why = bkp_check_layout())) {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- what the real driver defines ------------------------------------------------------------------------------------ */
+/* ---- what the real driver defines ---- */
 const bk_paraminfo bk_param_table[] = {
 #define BK_PARAM(name, def, min, max, text) {#name, def, min, max, text},
 #include "bk_params.def"
@@ -34,7 +34,9 @@ static int freed_states;
 
 static void note(const char *what) { strncat(calls, what, sizeof calls - strlen(calls) - 1); }
 
-struct bk_codestate { int unused; };
+struct bk_codestate {
+    int unused;
+};
 bk_codestate *bk_codestate_new(bk_obj *code) {
     (void)code;
     return PyMem_RawCalloc(1, sizeof(bk_codestate));
@@ -73,10 +75,10 @@ void bk_driver_stats(bk_writer *w) {
 }
 void bk_driver_explain(bk_obj *code, bk_writer *w) { w->str(w->ctx, "name", bk_py_codeinfo(code)->name); }
 
-/* ---- plans --------------------------------------------------------------------------------------------------------------- */
+/* ---- plans ---- */
 typedef struct plan {
     struct plan *next;
-    PyObject *spec, *code, *entry, *home_set, *xhome, *values;  /* borrowed from spec, but spec and code */
+    PyObject *spec, *code, *entry, *home_set, *xhome, *values; /* borrowed from spec, but spec and code */
     long to, visit, count;
     bool repeat, raw;
     bk_fn fn;
@@ -171,10 +173,11 @@ static bool read_frames(plan *p, PyObject *frames) {
         PyObject *code, *slots;
         int resume, depth, func, home;
         bk_sframe *s = &p->fn.sframes[i];
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(frames, i), "OiiiiO", &code, &resume, &depth, &func, &home, &slots)) return false;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(frames, i), "OiiiiO", &code, &resume, &depth, &func, &home, &slots))
+            return false;
         p->fn.codes[i] = code;
-        *s = (bk_sframe){(uint16_t)i, (uint16_t)depth, (uint32_t)resume, n, (uint32_t)PyList_GET_SIZE(slots), (uint32_t)func,
-                         (uint32_t)home};
+        *s = (bk_sframe){(uint16_t)i,    (uint16_t)depth, (uint32_t)resume, n, (uint32_t)PyList_GET_SIZE(slots),
+                         (uint32_t)func, (uint32_t)home};
         for (Py_ssize_t k = 0; k < PyList_GET_SIZE(slots); k++)
             if (!read_slot(p, PyList_GET_ITEM(slots, k), n++)) return false;
     }
@@ -201,8 +204,11 @@ static bool read_plan(plan *p) {
     p->fn.consts = consts ? (void **)((PyListObject *)consts)->ob_item : NULL;
     if (!frames || !read_frames(p, frames)) return false;
     p->snap[1].nframes = (uint32_t)PyList_GET_SIZE(frames);
-    p->snap[1].kind = !strcmp(kind, "raise") ? BK_SNAP_RAISE : !strcmp(kind, "return") ? BK_SNAP_RETURN : BK_SNAP_RESUME;
-    for (Py_ssize_t i = 0; p->raw && i < PyList_GET_SIZE(p->values); i++) p->raw_values[i] = bits_of(PyList_GET_ITEM(p->values, i));
+    p->snap[1].kind = !strcmp(kind, "raise")    ? BK_SNAP_RAISE
+                      : !strcmp(kind, "return") ? BK_SNAP_RETURN
+                                                : BK_SNAP_RESUME;
+    for (Py_ssize_t i = 0; p->raw && i < PyList_GET_SIZE(p->values); i++)
+        p->raw_values[i] = bits_of(PyList_GET_ITEM(p->values, i));
     return true;
 }
 
@@ -271,7 +277,7 @@ int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
     return disable_insn ? BK_DISABLE : BK_KEEP;
 }
 
-/* ---- for tests ------------------------------------------------------------------------------------------------------- */
+/* ---- for tests ---- */
 static PyObject *describe(PyObject *self, PyObject *code) {
     bk_codeinfo *ci = bk_py_codeinfo(code);
     PyObject *l = PyList_New(0);
@@ -280,8 +286,8 @@ static PyObject *describe(PyObject *self, PyObject *code) {
     for (uint32_t i = 0; i < ci->ninsns; i++) {
         bk_insn *in = &ci->insns[i];
         PyObject *t = Py_BuildValue("siiiIIIiiIO", bk_bytecode_names[in->op], in->arg, in->arg2, in->depth, in->offset,
-                                    in->last, in->next, in->target < 0 ? -1 : (int)ci->insns[in->target].offset, in->handler,
-                                    in->line, in->value ? in->value : Py_Ellipsis);
+                                    in->last, in->next, in->target < 0 ? -1 : (int)ci->insns[in->target].offset,
+                                    in->handler, in->line, in->value ? in->value : Py_Ellipsis);
         if (!t || PyList_Append(l, t) < 0) return NULL;
         Py_DECREF(t);
     }
@@ -291,8 +297,8 @@ static PyObject *describe(PyObject *self, PyObject *code) {
 static PyObject *info(PyObject *self, PyObject *code) {
     bk_codeinfo *ci = bk_py_codeinfo(code);
     (void)self;
-    return Py_BuildValue("{sIsIsIsIsssIsOsOsO}", "nlocals", ci->nlocals, "stacksize", ci->stacksize, "argcount", ci->argcount,
-                         "ncells", ci->ncells, "name", ci->name, "firstline", ci->firstline, "generator",
+    return Py_BuildValue("{sIsIsIsIsssIsOsOsO}", "nlocals", ci->nlocals, "stacksize", ci->stacksize, "argcount",
+                         ci->argcount, "ncells", ci->ncells, "name", ci->name, "firstline", ci->firstline, "generator",
                          ci->generator ? Py_True : Py_False, "module_level", ci->module_level ? Py_True : Py_False,
                          "has_cells", ci->has_cells ? Py_True : Py_False);
 }
@@ -309,9 +315,9 @@ static PyObject *events(PyObject *self, PyObject *args) {
 
 static PyObject *counters(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
-    PyObject *d = Py_BuildValue("{slslslslslslslslsssi}", "jumps", jump_events, "starts", start_events, "checked", depth_checked,
-                                "wrong", depth_wrong, "refused", refused, "entered", entered, "exit", last_exit, "ticks",
-                                bench_ticks, "calls", calls, "freed", freed_states);
+    PyObject *d = Py_BuildValue("{slslslslslslslslsssi}", "jumps", jump_events, "starts", start_events, "checked",
+                                depth_checked, "wrong", depth_wrong, "refused", refused, "entered", entered, "exit",
+                                last_exit, "ticks", bench_ticks, "calls", calls, "freed", freed_states);
     return d;
 }
 
@@ -366,8 +372,8 @@ static PyObject *probe_branch(PyObject *self, PyObject *const *args, Py_ssize_t 
 static PyObject *frame_facts(PyObject *self, PyObject *unused) {
     bk_frame *f = bk_py_current_frame();
     (void)self, (void)unused;
-    return Py_BuildValue("OOOOi", bk_py_frame_code(f), bk_py_frame_func(f) ? bk_py_frame_func(f) : Py_None, bk_py_frame_globals(f),
-                         bk_py_frame_builtins(f), PyThreadState_Get()->tracing);
+    return Py_BuildValue("OOOOi", bk_py_frame_code(f), bk_py_frame_func(f) ? bk_py_frame_func(f) : Py_None,
+                         bk_py_frame_globals(f), bk_py_frame_builtins(f), PyThreadState_Get()->tracing);
 }
 
 static PyObject *refresh(PyObject *self, PyObject *unused) {
