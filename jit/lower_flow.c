@@ -157,8 +157,8 @@ void bk_flow_finish_phis(bk_lw *L) {
 
 void bk_flow_jump(bk_lw *L, bk_blk b) { LLVMBuildBr(L->b, L->first[L->fn->blocks[b].succ[0]]); }
 
-/* Recording stops counting after a few visits, so a loop that was hardly left is a long one: 15 to 1 must not read as
- * "about 15 rounds", for which LLVM would not vectorise. */
+/* Recording counts a few visits only, so how often a loop was left says little about how long it is: 3 to 1 must not
+ * read as "about 3 rounds", for which LLVM would neither vectorise nor keep values in registers. */
 static LLVMValueRef branch_weights(bk_lw *L, bk_blk b) {
     const bk_block *bl = &L->fn->blocks[b];
     uint64_t t = bl->prob[0], f = bl->prob[1];
@@ -166,8 +166,8 @@ static LLVMValueRef branch_weights(bk_lw *L, bk_blk b) {
     if (L->loop[b]) {
         bk_blk h = L->loop[b] - 1;
         bool t_in = in_loop(L, bl->succ[0], h), f_in = in_loop(L, bl->succ[1], h);
-        if (t_in && !f_in && t >= 8 * f) return bk_lw_weights(L, 1000, 1);
-        if (f_in && !t_in && f >= 8 * t) return bk_lw_weights(L, 1, 1000);
+        if (t_in && !f_in && t >= f) return bk_lw_weights(L, 1000, 1);
+        if (f_in && !t_in && f >= t) return bk_lw_weights(L, 1, 1000);
     }
     while ((t | f) > 1000000) t >>= 1, f >>= 1;
     return bk_lw_weights(L, (uint32_t)(16 * t + 1), (uint32_t)(16 * f + 1));
