@@ -134,16 +134,10 @@ void *bk_h_list_pop(void *list) {
 }
 
 /* --- dicts and strings */
-/* With keys that are no strings an __eq__ may run, if its object's hash is the key's: then events are on, but an
- * exception from there cannot be reported and is dropped as unraisable. */
+/* NULL does not say that the key is missing if the dict has other keys than strings (an __eq__ may have to run) */
 void *bk_h_dict_get(void *dict, void *key) {
     if (bkv_dict_only_str(dict)) return PyDict_GetItemWithError(dict, key);
-    PyThreadState *ts = PyThreadState_Get();
-    bk_events_on(ts);
-    PyObject *v = PyDict_GetItemWithError(dict, key);
-    if (!v && PyErr_Occurred()) PyErr_WriteUnraisable(dict);
-    bk_events_off(ts);
-    return v;
+    return bkv_dict_get_mixed(dict, key, PyObject_Hash(key));
 }
 
 bool bk_h_str_eq(void *a, void *b) {

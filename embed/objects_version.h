@@ -64,6 +64,33 @@ static inline PyObject *bkv_property_getter(PyObject *property) { return ((_PyPr
 /* all keys of the dict are exact strings: looking one up runs no Python code */
 static inline bool bkv_dict_only_str(PyObject *d) { return ((PyDictObject *)d)->ma_keys->dk_kind != DICT_KEYS_GENERAL; }
 
+/* number of the entry at a place of the hash table; -1 empty, -2 deleted */
+static inline Py_ssize_t bkv_dict_index(const PyDictKeysObject *keys, size_t place) {
+    switch (keys->dk_log2_index_bytes - keys->dk_log2_size) {
+    case 0: return ((const int8_t *)keys->dk_indices)[place];
+    case 1: return ((const int16_t *)keys->dk_indices)[place];
+    case 2: return ((const int32_t *)keys->dk_indices)[place];
+    default: return (Py_ssize_t)((const int64_t *)keys->dk_indices)[place];
+    }
+}
+
+/* An exact string in a dict whose keys are not all strings, borrowed. NULL: not there, or a key of another type with
+ * the same hash stands in the way, whose __eq__ would have to run. */
+static inline PyObject *bkv_dict_get_mixed(PyObject *d, PyObject *name, Py_hash_t hash) {
+    PyDictKeysObject *keys = ((PyDictObject *)d)->ma_keys;
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash, place = perturb & mask;
+    for (Py_ssize_t i; (i = bkv_dict_index(keys, place)) != DKIX_EMPTY; place = (place * 5 + perturb + 1) & mask) {
+        PyDictKeyEntry *e = i >= 0 ? &DK_ENTRIES(keys)[i] : NULL;
+        if (e && e->me_hash == hash) {
+            if (e->me_key == name) return e->me_value;
+            if (!PyUnicode_CheckExact(e->me_key)) return NULL;
+            if (PyUnicode_Compare(e->me_key, name) == 0) return e->me_value;
+        }
+        perturb >>= 5;
+    }
+    return NULL;
+}
+
 /* changes of the dict are reported: not of one that shares its values with an instance (3.13: attribute stores) */
 static inline bool bkv_dict_watchable(PyObject *d) { return bkv_dict_only_str(d) && !((PyDictObject *)d)->ma_values; }
 #endif

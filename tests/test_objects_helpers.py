@@ -106,8 +106,32 @@ def test_dict_get(mod, call):
     d = {"a": 1, "b": None}
     assert call("dict_get", d, "a") == 1 and call("dict_get", d, "b") is None
     assert call("dict_get", d, "c") is mod.NULL
-    d[3] = 4
-    assert call("dict_get", d, "a") == 1 and call("dict_get", d, "zz") is mod.NULL
+
+
+@pytest.mark.parametrize("size", [3, 100, 300, 70_000])
+def test_dict_get_among_other_keys(mod, call, size):
+    rng = random.Random(size)
+    d = {}
+    for _ in range(size):
+        k = rng.choice([rng.getrandbits(64), f"k{rng.randrange(2 * size)}", (rng.random(),), rng.random()])
+        d[k] = object()
+        if rng.random() < 0.2:
+            d.pop(rng.choice([k, f"k{rng.randrange(2 * size)}"]), None)
+    d[1] = 2
+    for i in range(min(2 * size, 2000)):
+        assert call("dict_get", d, f"k{i}") is d.get(f"k{i}", mod.NULL)
+
+
+def test_dict_get_runs_no_code(mod, call):
+    class Twin:
+        def __hash__(self):
+            return hash("name")
+
+        def __eq__(self, other):
+            raise AssertionError("ran")
+
+    assert call("dict_get", {Twin(): 1}, "name") is mod.NULL
+    assert call("dict_get", {"name": 2, Twin: 1}, "name") == 2
 
 
 @settings(max_examples=200, deadline=None)
