@@ -24,6 +24,11 @@ def module(tmp_path_factory):
 @pytest.mark.parametrize("case", CASES)
 def test_embed(module, case):
     env = {k: v for k, v in os.environ.items() if not k.startswith("BACKEDGE_")}
-    done = subprocess.run([sys.executable, os.path.join(HERE, "embed_cases.py"), module, case], capture_output=True, text=True,
-                          timeout=300, env=env)
+    done = subprocess.run(
+        [sys.executable, os.path.join(HERE, "embed_cases.py"), module, case],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=env,
+    )
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"

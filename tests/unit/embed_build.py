@@ -15,12 +15,29 @@ def build(directory, extra=()):
     """Compiles into `directory`; gives the file's path."""
     include = sysconfig.get_path("include")
     out = os.path.join(directory, "_embedtest" + sysconfig.get_config_var("EXT_SUFFIX"))
-    sources = [os.path.join(ROOT, "embed", f) for f in sorted(os.listdir(os.path.join(ROOT, "embed"))) if f.endswith(".c")]
-    sources += [os.path.join(ROOT, f) for f in ("guards/assume.c", "jit/helpers.c", "jit/bytecodes.c",
-                                                "tests/unit/embed_module.c")]
+    sources = [
+        os.path.join(ROOT, "embed", f) for f in sorted(os.listdir(os.path.join(ROOT, "embed"))) if f.endswith(".c")
+    ]
+    sources += [
+        os.path.join(ROOT, f)
+        for f in ("guards/assume.c", "jit/helpers.c", "jit/bytecodes.c", "tests/unit/embed_module.c")
+    ]
     includes = ["-I", os.path.join(ROOT, "include"), "-isystem", include, "-isystem", os.path.join(include, "internal")]
-    subprocess.run([*os.environ.get("CC", "cc").split(), *FLAGS, *extra, *includes, *sources, "-lm", "-ldl", "-lpthread",
-                    "-o", out], check=True)
+    subprocess.run(
+        [
+            *os.environ.get("CC", "cc").split(),
+            *FLAGS,
+            *extra,
+            *includes,
+            *sources,
+            "-lm",
+            "-ldl",
+            "-lpthread",
+            "-o",
+            out,
+        ],
+        check=True,
+    )
     return out
 
 
