@@ -11,6 +11,9 @@ static PyObject *namespaces[2];
 static bk_ctx ctx;
 static void *home[16]; /* the frame's slots */
 
+static bk_traits traits;
+const bk_traits *bk_py = &traits;
+
 bk_obj *bk_py_frame_globals(bk_frame *f) {
     (void)f;
     return namespaces[0];
@@ -429,13 +432,14 @@ static PyObject *t_peek(PyObject *self, PyObject *args) {
     FIELD(var_size)
     FIELD(rangeiter_start)
     FIELD(rangeiter_step)
-    FIELD(rangeiter_len) FIELD(listiter_index) FIELD(listiter_seq) FIELD(tupleiter_index) FIELD(tupleiter_seq)
-        FIELD(complex_real) FIELD(complex_imag) FIELD(cell_value) FIELD(range_start) FIELD(range_stop) FIELD(range_step)
-            FIELD(range_length) FIELD(str_length) FIELD(bytearray_start) FIELD(func_code) FIELD(func_defaults)
-                FIELD(method_func) FIELD(method_self) FIELD(array_items) FIELD(array_descr) FIELD(memview_buf)
-                    FIELD(memview_ndim) FIELD(memview_itemsize) FIELD(memview_len) FIELD(memview_readonly)
-                        FIELD(memview_strides) FIELD(memview_shape) FIELD(nd_data) FIELD(nd_ndim) FIELD(nd_dims)
-                            FIELD(nd_strides) FIELD(nd_descr) FIELD(nd_flags) FIELD(np_value)
+    FIELD(rangeiter_len)
+    FIELD(listiter_index) FIELD(listiter_seq) FIELD(tupleiter_index) FIELD(tupleiter_seq) FIELD(complex_real)
+        FIELD(complex_imag) FIELD(cell_value) FIELD(range_start) FIELD(range_stop) FIELD(range_step) FIELD(range_length)
+            FIELD(str_length) FIELD(bytearray_start) FIELD(func_code) FIELD(func_defaults) FIELD(method_func)
+                FIELD(method_self) FIELD(array_items) FIELD(array_descr) FIELD(memview_buf) FIELD(memview_ndim)
+                    FIELD(memview_itemsize) FIELD(memview_len) FIELD(memview_readonly) FIELD(memview_strides)
+                        FIELD(memview_shape) FIELD(nd_data) FIELD(nd_ndim) FIELD(nd_dims) FIELD(nd_strides)
+                            FIELD(nd_descr) FIELD(nd_flags) FIELD(np_value)
 #undef FIELD
                                 PyErr_SetString(PyExc_KeyError, name);
     return NULL;
@@ -480,7 +484,9 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_objtest", NULL, -1,
 
 PyMODINIT_FUNC PyInit__objtest(void);
 PyMODINIT_FUNC PyInit__objtest(void) {
+    const char *why;
     if (bk_objects_init() < 0) return NULL;
+    if (!bk_objects_traits(&traits, &why)) return PyErr_Format(PyExc_ImportError, "%s", why);
     PyObject *m = PyModule_Create(&module);
     null_object = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
     for (int i = 0; i < 2; i++) mark_objects[i] = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
