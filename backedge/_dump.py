@@ -39,7 +39,8 @@ def _exit_lines(info, exits):
         if name and name != info.get("function"):
             where = f"{name} {where}"
         text = e.get("text") or ""
-        lines.append(f"      {_number(e['count']):>9} x {e.get('kind', '?'):<10} {where}{': ' + text if text else ''}")
+        hoisted = " (checked before the loop)" if e.get("hoisted") else ""
+        lines.append(f"      {_number(e['count']):>9} x {e.get('kind', '?'):<10} {where}{hoisted}{': ' + text if text else ''}")
     never = len(exits) - len(taken)
     if never:
         lines.append(f"      {_number(never):>9} other guards and exits, never taken")
@@ -57,6 +58,8 @@ def loop_report(info, loop, stages=()):
     if reason and (state != "compiled" or reason not in ("not tried yet", "NONE")):
         at = loop.get("reason_line")
         lines.append(f"    reason: {reason}" + (f" (line {at}: {_source_line(info.get('file'), at)})" if at else ""))
+        if loop.get("detail"):
+            lines.append(f"    detail: {loop['detail']}")
     counts = [f"{_number(loop[key])} {text}" for key, text in COUNTS if loop.get(key)]
     if counts:
         lines.append("    " + ", ".join(counts))
@@ -75,9 +78,8 @@ def loop_report(info, loop, stages=()):
     return lines
 
 
-COUNTS = (("hits", "back edges seen"), ("iterations", "iterations"), ("entries", "entries"), ("compiles", "compiles"),
-          ("versions", "type versions"), ("bridges", "bridges"), ("guards", "guards"),
-          ("code_bytes", "bytes of machine code"))
+COUNTS = (("back_edges", "back edges seen"), ("entries", "entries"), ("compiles", "compiles"), ("penalties", "penalties"),
+          ("instructions", "IR instructions"), ("code_bytes", "bytes of machine code"))
 
 
 def bytecode_lines(code):
