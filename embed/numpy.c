@@ -160,7 +160,24 @@ static int descr_typenum(PyObject *descr) {
     return -1;
 }
 
+/* array.array and one-dimensional, contiguous memoryviews: the type code is the character */
+static bool buffer_key(PyObject *o, bk_ndkey *key) {
+    *key = (bk_ndkey){.ndim = 1, .writeable = true, .unit_inner = 1};
+    if (bk_types.t_array_array && (bk_obj *)Py_TYPE(o) == bk_types.t_array_array) {
+        key->typenum = **(uint8_t **)((char *)o + bk_py->array_descr);
+        return true;
+    }
+    if (!PyMemoryView_Check(o)) return false;
+    const Py_buffer *v = PyMemoryView_GET_BUFFER(o);
+    if (((PyMemoryViewObject *)o)->flags & bk_py->memview_bad_flags) return false;
+    if (v->ndim != 1 || !v->format || !v->format[0] || v->format[1] || v->strides[0] != v->itemsize) return false;
+    key->typenum = (uint8_t)v->format[0];
+    key->writeable = !v->readonly;
+    return true;
+}
+
 bool bk_py_ndkey(bk_obj *a, bk_ndkey *key) {
+    if (buffer_key(a, key)) return true;
     if (!bk_types.t_ndarray || (bk_obj *)Py_TYPE((PyObject *)a) != bk_types.t_ndarray) return false;
     bk_ndarray *nd = a;
     int num = descr_typenum(nd->descr);

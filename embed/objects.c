@@ -130,6 +130,7 @@ static void layout_buffers(bk_traits *t) {
     t->memview_len = offsetof(PyMemoryViewObject, view.len);
     t->memview_format = offsetof(PyMemoryViewObject, view.format);
     t->memview_readonly = offsetof(PyMemoryViewObject, view.readonly);
+    t->memview_bad_flags = _Py_MEMORYVIEW_RELEASED | _Py_MEMORYVIEW_PIL;
     t->memview_strides = offsetof(PyMemoryViewObject, view.strides);
     t->memview_shape = offsetof(PyMemoryViewObject, view.shape);
     t->memview_flags = offsetof(PyMemoryViewObject, flags);

@@ -101,7 +101,7 @@ const char *bk_py_text(bk_obj *str);                 /* UTF-8, borrowed; "?" on 
 bool bk_py_is_heap_type(bk_obj *type);               /* instances' __class__ can be assigned */
 bool bk_py_type_is_simple(bk_obj *type);             /* freeing an instance runs no Python code (numbers, str, bytes, None, NumPy scalars) */
 bool bk_py_is_immortal(bk_obj *o);
-/* NumPy: what identifies an array's fast paths; false if `a` is no exact ndarray of a plain native dtype, aligned */
+/* what identifies an array's fast paths (array.array, memoryview: typenum is the type code, a character); false if `a` is no exact ndarray of a plain native dtype, aligned */
 typedef struct { uint8_t typenum, ndim; bool writeable; uint8_t unit_inner; /* last stride == itemsize */ } bk_ndkey;
 bool bk_py_ndkey(bk_obj *a, bk_ndkey *key);
 int bk_py_np_typenum(bk_obj *type);                  /* of a scalar type; -1 if it is none */

@@ -85,10 +85,16 @@ static void entry_slot(bk_builder *b, uint32_t slot, bk_obj *o, bool local, bool
     bk_bframe *f = TOPF(b);
     bk_val *l = &f->slots[slot], v = *l;
     bk_obj *type = bk_py_type(o);
-    if (local && (!live || type == bk_types.t_cell)) return;
+    if (local && type == bk_types.t_cell) return;
+    if (local && !live && !simple_type(type)) return;
     v.box = Eimm(b, BK_HLOAD, 0, slot);
     v.own = O_HOMES;
     v.homes = home_bit(slot);
+    if (local && !live) { /* only that nothing happens when it is overwritten */
+        guard_type(b, &v, type);
+        l->simple = true;
+        return;
+    }
     bk_val probe = {.kind = V_VAL, .type = type, .box = v.box};
     if (!local) {
         entry_iterator(b, slot, &v, o);
@@ -102,7 +108,10 @@ static void entry_slot(bk_builder *b, uint32_t slot, bk_obj *o, bool local, bool
     else {
         guard_type(b, &v, type);
         bk_ndkey k;
-        if (type == bk_types.t_ndarray && bk_py_ndkey(o, &k)) np_guard(b, &v, &k);
+        if (bk_py_ndkey(o, &k)) {
+            if (type == bk_types.t_ndarray) np_guard(b, &v, &k);
+            else v.nd = k;
+        }
     }
     v.clean = true;
     *l = v;

@@ -34,6 +34,7 @@ typedef struct bk_val {
     uint8_t kind, own;
     bool maybe;      /* box may be NULL (or BK_BOX_KEEP): then num is the value */
     bool clean;      /* real frame's slots: the home slot holds just this value */
+    bool simple;     /* home slots: holds a number or string, of whatever type */
     bool nd_ok;      /* nd facts hold */
     bool tuple_seq;  /* V_SEQIT: over a tuple */
     bool modular;    /* an int of which num is only the low 64 bits (build_num.c) */
@@ -77,7 +78,7 @@ typedef struct {
 typedef enum { R_NULL, R_HOME, R_NUM, R_PTR, R_KONST, R_VIRT } bk_repr;
 typedef struct bk_vslot {
     uint8_t repr, vkind, nkids, own;
-    bool dead, nd_ok, tuple_seq;
+    bool dead, nd_ok, tuple_seq, simple;
     bk_ndkey nd;
     bk_obj *type, *konst;
     uint64_t homes;

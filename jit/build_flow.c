@@ -87,7 +87,7 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
     *s = (bk_vslot){.repr = R_NULL, .dead = p.dead, .type = v->type, .nd = v->nd, .nd_ok = v->nd_ok};
     if (p.generic) {
         s->type = NULL;
-        s->nd_ok = false;
+        s->nd_ok = s->simple = false;
         if (p.outer_local) s->repr = R_HOME;
         else if (v->kind == V_VAL || v->kind == V_TUPLE) s->repr = R_PTR;
         if (p.outer_local || v->kind == V_VAL || v->kind == V_NULL || v->kind == V_TUPLE) return;
@@ -97,6 +97,7 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
         s->type = pref;
         return;
     }
+    s->simple = v->kind == V_NULL || v->simple || simple_type(v->type);
     if (v->kind == V_NULL) {
         if (p.outer_local && p.dead) s->repr = R_HOME;
         return;
@@ -139,6 +140,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         if (p.generic && p.outer_local) return true;
         if (v->kind == V_NULL) return p.dead;
         if (v->clean) {
+            if (s->simple && !v->simple && !simple_type(v->type)) return false;
             if (s->type && s->type != v->type) return false;
             return !s->nd_ok || (v->nd_ok && same_nd(&s->nd, &v->nd));
         }
@@ -214,7 +216,10 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
     bk_val v = {.kind = V_VAL, .type = s->type, .nd = s->nd, .nd_ok = s->nd_ok};
     switch (s->repr) {
     case R_NULL: return (bk_val){.kind = V_NULL, .clean = p.outer_local};
-    case R_HOME: v.clean = true; return v;
+    case R_HOME:
+        v.clean = true;
+        v.simple = s->simple;
+        return v;
     case R_NUM:
         v.num = s->num[which];
         v.num2 = s->num2[which];
@@ -416,13 +421,19 @@ static bk_version *make_version(bk_builder *b, bool generic) {
     return v;
 }
 
-static bk_version *find_version(bk_builder *b) {
+/* `newer`: versions made before that one do not count (a back edge never returns to an earlier version of its header:
+ * types that alternate so end in the generic one, and every cycle is a natural loop) */
+static bk_version *find_version(bk_builder *b, const bk_version *newer) {
     bk_bframe *f = TOPF(b);
     uint32_t count = 0;
     bk_version *generic = NULL;
     for (uint32_t i = 0; i < b->nversions; i++) {
         bk_version *v = b->versions[i];
         if (v->exact || v->ctx != f->ctx || v->pc != f->pc || !same_loops(v->start, &b->st, v->header)) continue;
+        if (newer && v->no < newer->no) {
+            count++;
+            continue;
+        }
         fit_t fit = {v, true};
         if (v->start->f[v->start->n - 1].sp != f->sp) continue;
         each_slot(b, v, &b->st, fit_slot, &fit);
@@ -462,7 +473,12 @@ void flow_goto(bk_builder *b, uint32_t pc, bool back) {
         jump_to(b, v->blk);
         return;
     }
-    bk_version *v = find_version(b);
+    const bk_version *active = NULL;
+    for (uint32_t i = 0; back && i < before.nloops; i++) {
+        const bk_version *l = b->versions[before.loops[i]];
+        if (l->ctx == f->ctx && l->pc == pc) active = l;
+    }
+    bk_version *v = find_version(b, active);
     bool is_back = false;
     for (uint32_t i = 0; back && i < before.nloops; i++) is_back |= before.loops[i] == v->no;
     each_slot(b, v, &b->st, convert_slot, NULL);

@@ -5,12 +5,6 @@
 static bool box_operands(bk_builder *b, uint32_t n) {
     for (uint32_t k = n; k > 0; k--) {
         bk_val *v = top(b, k);
-        if (v->clean) {
-            v->box = Eimm(b, BK_HLOAD, 0, TOPF(b)->ci->nlocals + TOPF(b)->sp - k);
-            v->own = O_HOMES;
-            v->homes = 0;
-            continue;
-        }
         if (v->kind != V_VAL && v->kind != V_NULL && v->kind != V_TUPLE) return false;
         if (v->kind != V_NULL) boxed(b, v);
     }
@@ -88,8 +82,9 @@ static void list_append(bk_builder *b, uint32_t depth) {
         if (!b->ended) leave(b, BK_G_NYI);
         return;
     }
+    bk_ref into = boxed(b, list);
     begin_effect(b);
-    bk_ref ok = CALLH(b, BK_H_list_append, list->box, opnd(b, 1));
+    bk_ref ok = CALLH(b, BK_H_list_append, into, opnd(b, 1));
     exit_unless(b, ok, snap_now(b, TOPF(b)->pc, BK_SNAP_RESUME, BK_G_MEMORY)); /* the interpreter tries again */
     bk_val v = pop(b);
     release(b, &v);

@@ -203,6 +203,13 @@ bk_ref boxed(bk_builder *b, bk_val *v) {
     if (v->kind == V_NULL) return KP(b, NULL);
     if (v->kind != V_VAL) force(b, v);
     if (v->box && !v->maybe) return v->box;
+    if (v->clean && !v->num) { /* what a slot of the real frame holds */
+        uint32_t slot = (uint32_t)(v - b->st.f[0].slots);
+        v->box = Eimm(b, BK_HLOAD, 0, slot);
+        v->own = O_HOMES;
+        v->homes = home_bit(slot);
+        return v->box;
+    }
     if (v->type == bk_types.t_bool) {
         v->box = E(b, BK_BOXB, v->num, 0);
         v->own = O_CONST;
@@ -269,6 +276,14 @@ static void each_val(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint64_t)
 static void secure_volatile(bk_builder *b, bk_val *v, uint64_t unused) {
     (void)unused;
     secure(b, v);
+}
+
+/* the real frame's locals borrow from their own home slots only: stacks and inlined frames are left to look at */
+static void each_borrower(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint64_t), uint64_t arg) {
+    for (uint32_t i = 0; i < b->st.n; i++) {
+        bk_bframe *f = &b->st.f[i];
+        for (uint32_t k = i ? 0 : f->ci->nlocals; k < f->ci->nlocals + f->sp; k++) fn(b, &f->slots[k], arg);
+    }
 }
 
 /* home slot(s) in mask are about to change: whoever borrows from there takes a reference */
@@ -361,7 +376,7 @@ static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot) {
 
 static bool holds_object(bk_builder *b, uint32_t slot) {
     const bk_val *l = &TOPF(b)->slots[slot];
-    return is_outer(b) && l->clean && l->kind != V_NULL && !simple_type(l->type) && !is_lent(b, home_bit(slot), slot);
+    return is_outer(b) && l->clean && l->kind != V_NULL && !l->simple && !simple_type(l->type) && !is_lent(b, home_bit(slot), slot);
 }
 
 bool store_kills(bk_builder *b, uint32_t slot) { return (prof(b)->flags & BK_PF_DIES) && holds_object(b, slot); }
@@ -401,14 +416,14 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     bk_bframe *f = TOPF(b);
     bk_val *l = &f->slots[slot];
     uint64_t bit = home_bit(slot);
-    bool object = l->clean && l->kind != V_NULL && !simple_type(l->type);
+    bool object = l->clean && l->kind != V_NULL && !l->simple && !simple_type(l->type);
     bool keep_unboxed = v.kind == V_VAL && v.num && (!v.box || v.own == O_CONST || v.maybe);
     if (!keep_unboxed && v.kind != V_NULL) boxed(b, &v);
     if (keep_unboxed) {
         bool copies_homes = v.box && v.maybe && v.own == O_HOMES && v.homes != bit;
         if (object || copies_homes || v.own == O_OWNED) {
             begin_effect(b);
-            each_val(b, secure_homes, bit);
+            each_borrower(b, secure_homes, bit);
         }
         if (object) {
             bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
@@ -428,7 +443,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
         return;
     }
     begin_effect(b);
-    each_val(b, secure_homes, bit);
+    each_borrower(b, secure_homes, bit);
     if (v.own == O_HOMES && (v.homes & bit)) v.own = O_VOLATILE;
     bk_ref p = v.kind == V_NULL ? KP(b, NULL) : v.box;
     if (v.kind != V_NULL && v.own != O_OWNED) E(b, BK_INCREF, p, 0);
@@ -546,6 +561,7 @@ static void assume_seen(bk_builder *b, bk_val *v, const bk_seen *s) {
     guard_type(b, v, s->type);
     if (v->type == bk_types.t_float || v->type == bk_types.t_bool || (v->type == bk_types.t_int && !s->wide)) unbox(b, v);
     if (v->type == bk_types.t_ndarray && s->nd.ndim) np_guard(b, v, &s->nd);
+    else v->nd = s->nd;
 }
 
 void learn(bk_builder *b, uint32_t k) {

@@ -155,6 +155,7 @@ static void record_start(bk_codestate *s, bk_codestate *root) {
         s->rec_next = root->rec_next;
         root->rec_next = s;
     } else {
+        bk_py_refresh_known();
         s->rec_start_us = now_us();
         s->rec_events = 0;
         bk_count.recordings++;
@@ -383,7 +384,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     if (kind == BK_G_BRANCH && n <= 32) note_branch(r, x);
     if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL && kind != BK_G_STRESS) {
         bk_count.early_leaves++;
-        if (++a->early >= (uint32_t)s->params.early_leaves && !a->relearn && a->compiles > s->params.recompiles) {
+        if (++a->early >= (uint32_t)s->params.early_leaves && !a->relearn && !a->job) {
             a->penalties += 2;
             a->abort = BK_AB_LEAVES_EARLY;
             a->abort_line = r->fn->origins[r->fn->snaps[x->snap].org].line;
@@ -399,8 +400,6 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     if (n % (uint32_t)s->params.hot_exit != 0 || a->job || a->relearn) return;
     bk_count.hot_exits++;
     if (a->compiles > s->params.recompiles || !worth_learning(a, r, x, kind)) {
-        a->early += early ? (uint32_t)s->params.hot_exit / 2 : 0;
-        if (early) a->compiles++;
         return;
     }
     a->relearn = 8;

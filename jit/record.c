@@ -24,7 +24,7 @@ static bk_seen describe(bk_obj *value) {
     bk_seen s = {.type = bk_py_type(value)};
     int64_t v;
     if (s.type == bk_types.t_int) s.wide = !bk_py_as_i64(value, &v);
-    else if (s.type == bk_types.t_ndarray && !bk_py_ndkey(value, &s.nd)) memset(&s.nd, 0, sizeof s.nd);
+    else if (!bk_py_ndkey(value, &s.nd)) memset(&s.nd, 0, sizeof s.nd);
     return s;
 }
 
