@@ -27,7 +27,8 @@ typedef enum {
 
 /* PyArrayObject_fields */
 typedef struct {
-    PyObject_HEAD char *data;
+    PyObject head;
+    char *data;
     int nd;
     Py_ssize_t *dims, *strides;
     PyObject *base, *descr;
