@@ -17,11 +17,11 @@ double bk_h_idiv_true(int64_t a, int64_t b);
 int64_t bk_h_icmp_f(int64_t a, double b);
 double bk_h_f_round_half_even(double a);
 bool bk_h_f2i_ok(double a);
-#define BK_LIBM1(X)                                                                                                    \
-    X(sin)                                                                                                             \
-    X(cos)                                                                                                             \
-    X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(exp) X(exp2) X(expm1) X(log)   \
-        X(log2) X(log10) X(log1p) X(cbrt) X(erf) X(erfc)
+/* clang-format off */
+#define BK_LIBM1(X)                                                                                                \
+    X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(exp) X(exp2) \
+    X(expm1) X(log) X(log2) X(log10) X(log1p) X(cbrt) X(erf) X(erfc)
+/* clang-format on */
 #define X(n) double bk_h_m_##n(double a);
 BK_LIBM1(X)
 #undef X

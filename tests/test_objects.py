@@ -216,6 +216,23 @@ def test_ndkey(mod):
     assert mod.ndkey(warns)[2] == 0  # writing would warn
 
 
+def test_buffer_keys(mod):
+    """array.array and plain memoryviews: the type code is the key."""
+    mod.refresh()
+    for code in "bBhHiIlLqQfd":
+        a = array.array(code, [1, 2, 3])
+        assert mod.ndkey(a) == (ord(code), 1, 1, 1)
+        assert mod.ndkey(memoryview(a)) == (ord(code), 1, 1, 1)
+        assert mod.ndkey(memoryview(a)[1:]) == (ord(code), 1, 1, 1)
+        assert mod.ndkey(memoryview(a)[::2]) is None
+    assert mod.ndkey(memoryview(b"ab")) == (ord("B"), 1, 0, 1)
+    released = memoryview(b"ab")
+    released.release()
+    square = memoryview(bytes(4)).cast("B", (2, 2))
+    for view in (released, square, memoryview(bytes(1)).cast("B", ())):
+        assert mod.ndkey(view) is None
+
+
 def test_np_typenum(mod):
     np = pytest.importorskip("numpy")
     assert mod.refresh()

@@ -417,31 +417,36 @@ static PyObject *t_traits(PyObject *self, PyObject *unused) {
     return Py_BuildValue("Oz", ok ? Py_True : Py_False, why);
 }
 
+static const struct {
+    const char *name;
+    size_t at;
+} fields[] = {
+#define FIELD(n) {#n, offsetof(bk_traits, n)}
+    FIELD(list_items),       FIELD(var_size),        FIELD(rangeiter_start),  FIELD(rangeiter_step),
+    FIELD(rangeiter_len),    FIELD(listiter_index),  FIELD(listiter_seq),     FIELD(tupleiter_index),
+    FIELD(tupleiter_seq),    FIELD(complex_real),    FIELD(complex_imag),     FIELD(cell_value),
+    FIELD(range_start),      FIELD(range_stop),      FIELD(range_step),       FIELD(range_length),
+    FIELD(str_length),       FIELD(bytearray_start), FIELD(func_code),        FIELD(func_defaults),
+    FIELD(method_func),      FIELD(method_self),     FIELD(array_items),      FIELD(array_descr),
+    FIELD(memview_buf),      FIELD(memview_ndim),    FIELD(memview_itemsize), FIELD(memview_len),
+    FIELD(memview_readonly), FIELD(memview_strides), FIELD(memview_shape),    FIELD(nd_data),
+    FIELD(nd_ndim),          FIELD(nd_dims),         FIELD(nd_strides),       FIELD(nd_descr),
+    FIELD(nd_flags),         FIELD(np_value),
+#undef FIELD
+};
+
 /* memory of an object at a trait's offset, as a word */
 static PyObject *t_peek(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *o;
     const char *name;
-    bk_traits t;
-    const char *why;
     if (!PyArg_ParseTuple(args, "Os", &o, &name)) return NULL;
-    if (!bk_objects_traits(&t, &why)) return NULL;
-#define FIELD(n)                                                                                                       \
-    if (strcmp(name, #n) == 0) return PyLong_FromUnsignedLongLong(*(uint64_t *)((char *)o + t.n));
-    FIELD(list_items)
-    FIELD(var_size)
-    FIELD(rangeiter_start)
-    FIELD(rangeiter_step)
-    FIELD(rangeiter_len)
-    FIELD(listiter_index) FIELD(listiter_seq) FIELD(tupleiter_index) FIELD(tupleiter_seq) FIELD(complex_real)
-        FIELD(complex_imag) FIELD(cell_value) FIELD(range_start) FIELD(range_stop) FIELD(range_step) FIELD(range_length)
-            FIELD(str_length) FIELD(bytearray_start) FIELD(func_code) FIELD(func_defaults) FIELD(method_func)
-                FIELD(method_self) FIELD(array_items) FIELD(array_descr) FIELD(memview_buf) FIELD(memview_ndim)
-                    FIELD(memview_itemsize) FIELD(memview_len) FIELD(memview_readonly) FIELD(memview_strides)
-                        FIELD(memview_shape) FIELD(nd_data) FIELD(nd_ndim) FIELD(nd_dims) FIELD(nd_strides)
-                            FIELD(nd_descr) FIELD(nd_flags) FIELD(np_value)
-#undef FIELD
-                                PyErr_SetString(PyExc_KeyError, name);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        if (strcmp(fields[i].name, name) != 0) continue;
+        uint32_t offset = *(uint32_t *)((char *)&traits + fields[i].at);
+        return PyLong_FromUnsignedLongLong(*(uint64_t *)((char *)o + offset));
+    }
+    PyErr_SetString(PyExc_KeyError, name);
     return NULL;
 }
 
