@@ -81,14 +81,23 @@ int bk_operands(const bk_insn *in);
 int bk_raise_at(bkp_frame *f, const bk_codeinfo *ci, const bk_insn *in, int below, PyObject *exc);
 /* true if an INSTRUCTION event is to raise an exception that native code left; it is set then */
 bool bk_raise_pending(PyThreadState *ts, bkp_frame *f, PyCodeObject *co, uint32_t offset);
+/* The events that a code object needs when the driver wants `events`: those and, while an exception waits for its
+ * INSTRUCTION event there, that one. Remembers what is wanted. */
+unsigned bk_raise_events(PyCodeObject *co, unsigned events);
+/* what the driver wants */
+unsigned bk_events_wanted(PyCodeObject *co);
+/* an exception of some thread waits there: the place must not be disabled */
+bool bk_raise_waits_at(PyCodeObject *co, uint32_t offset);
 /* an exception waits for its INSTRUCTION event on this thread */
 bool bk_raise_waiting(PyThreadState *ts);
 
 /* events.c */
 int bk_events_init(void);
 void bk_events_stop(void);
-/* the events set for a code object by bk_py_set_events */
+/* the events that are on for a code object */
 unsigned bk_events_of(PyCodeObject *co);
+/* sets them, whatever exceptions wait. 0, or -1 with an exception set */
+int bk_events_set(PyCodeObject *co, unsigned events, bool rearm);
 
 /* report.c: a writer that fills `dict` (borrowed) */
 typedef struct bk_report {

@@ -48,12 +48,11 @@ static PyObject *on_insn(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self, (void)n;
     if ((PyObject *)bkp_code(f) != args[0]) Py_RETURN_NONE;
     if (bk_raise_pending(ts, f, bkp_code(f), offset)) return NULL;
-    if (stopped) return Py_NewRef(disable);
     /* an instruction with EXTENDED_ARG prefixes has an event at each of them and at itself: the first counts */
-    const bk_codeinfo *ci = bk_py_codeinfo(args[0]);
+    const bk_codeinfo *ci = stopped ? NULL : bk_py_codeinfo(args[0]);
     const bk_insn *in = ci ? bk_insn_at(ci, offset) : NULL;
-    if (!in || in->offset != offset) return Py_NewRef(disable);
-    return answer(ts, bk_on_insn(args[0], (bk_frame *)f, offset));
+    int what = in && in->offset == offset ? bk_on_insn(args[0], (bk_frame *)f, offset) : BK_DISABLE;
+    return answer(ts, bk_raise_waits_at(bkp_code(f), offset) ? BK_KEEP : what);
 }
 
 /* ---- local events ---- */
@@ -65,11 +64,18 @@ static int set_mask(bk_obj *code, long mask) {
     return r ? 0 : -1;
 }
 
+int bk_events_set(PyCodeObject *co, unsigned events, bool rearm) {
+    long mask = 0;
+    if (events & BK_EV_JUMP) mask |= ev_jump;
+    if (events & BK_EV_START) mask |= ev_start;
+    if (events & BK_EV_INSN) mask |= ev_insn;
+    if (rearm && mask && set_mask(co, 0) < 0) return -1;
+    return set_mask(co, mask);
+}
+
 int bk_py_set_events(bk_obj *code, unsigned events, bool rearm) {
-    long mask = (events & BK_EV_JUMP ? ev_jump : 0) | (events & BK_EV_START ? ev_start : 0) |
-                (events & BK_EV_INSN ? ev_insn : 0);
-    if (rearm && mask && set_mask(code, 0) < 0) return -1;
-    return set_mask(code, mask);
+    PyCodeObject *co = (PyCodeObject *)code;
+    return bk_events_set(co, bk_raise_events(co, events), rearm);
 }
 
 static bool has_event(const uint8_t *tools, long mask) {

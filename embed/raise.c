@@ -57,21 +57,43 @@ typedef struct bk_waiting {
     bkp_frame *frame;
     PyCodeObject *code; /* owned */
     uint32_t offset;
-    PyObject *exc; /* owned */
+    PyObject *exc;   /* owned */
+    unsigned wanted; /* the events that the driver wants for the code */
 } bk_waiting;
 static bk_waiting *waiting; /* under the GIL */
 
 static int raise_by_event(bkp_frame *f, PyCodeObject *co, uint32_t offset, PyObject *exc) {
     bk_waiting *w = PyMem_RawMalloc(sizeof *w);
+    unsigned wanted = bk_events_wanted(co);
     if (!w) return -1;
-    if (bk_py_set_events((bk_obj *)co, bk_events_of(co) | BK_EV_INSN, true) < 0) {
+    if (bk_events_set(co, wanted | BK_EV_INSN, true) < 0) {
         PyErr_Clear();
         PyMem_RawFree(w);
         return -1;
     }
-    *w = (bk_waiting){waiting, PyThreadState_GET(), f, (PyCodeObject *)Py_NewRef(co), offset, exc};
+    *w = (bk_waiting){waiting, PyThreadState_GET(), f, (PyCodeObject *)Py_NewRef(co), offset, exc, wanted};
     waiting = w;
     return 0;
+}
+
+unsigned bk_raise_events(PyCodeObject *co, unsigned events) {
+    unsigned more = 0;
+    for (bk_waiting *w = waiting; w; w = w->next)
+        if (w->code == co) w->wanted = events, more = BK_EV_INSN;
+    return events | more;
+}
+
+bool bk_raise_waits_at(PyCodeObject *co, uint32_t offset) {
+    for (bk_waiting *w = waiting; w; w = w->next)
+        if (w->code == co && w->offset == offset) return true;
+    return false;
+}
+
+/* without the INSTRUCTION events that are on only for waiting exceptions */
+unsigned bk_events_wanted(PyCodeObject *co) {
+    for (bk_waiting *w = waiting; w; w = w->next)
+        if (w->code == co) return w->wanted;
+    return bk_events_of(co);
 }
 
 static bool is_live(PyThreadState *ts, const bkp_frame *f) {
@@ -85,11 +107,10 @@ static PyObject *take(bk_waiting **at) {
     bk_waiting *w = *at;
     PyObject *exc = w->exc;
     PyCodeObject *co = w->code;
-    bool others = false;
+    unsigned wanted = w->wanted;
     *at = w->next;
     PyMem_RawFree(w);
-    for (w = waiting; w; w = w->next) others |= w->code == co;
-    if (!others && bk_py_set_events((bk_obj *)co, bk_events_of(co) & ~(unsigned)BK_EV_INSN, false) < 0) PyErr_Clear();
+    if (bk_events_set(co, bk_raise_events(co, wanted), false) < 0) PyErr_Clear();
     Py_DECREF(co);
     return exc;
 }

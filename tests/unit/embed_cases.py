@@ -955,7 +955,7 @@ def case_universal_raise_is_thread_safe():
     threads = [threading.Thread(target=lambda: results.append([f(2000, 1)[0] for _ in range(5)])) for _ in range(4)]
     [t.start() for t in threads]
     [t.join() for t in threads]
-    assert sum(map(sum, results)) == 1, results
+    assert sum(map(sum, results)) == 1, (results, counts())
     assert counts()["refused"] == 0
 
 
@@ -993,6 +993,38 @@ def case_signal_between_arming_and_the_event():
     assert names.count("KeyboardInterrupt") == 1, names
     E.clear()
     assert f(3, 1) == ([], False)
+
+
+def case_handler_between_arming_and_the_event():
+    """A signal handler that runs the same code and changes its events does not lose the armed exception."""
+
+    def f(n, x):
+        got = []
+        for i in range(n):
+            try:
+                y = x is None
+            except ZeroDivisionError as e:
+                got.append(e)
+        return got, y
+
+    def handler(*args):
+        ran.append(f(50, 1))
+        E.events(f.__code__, JUMP)
+
+    def fail():
+        signal.raise_signal(signal.SIGUSR1)
+        raise ZeroDivisionError
+
+    ran = []
+    signal.signal(signal.SIGUSR1, handler)
+    isop = offsets(f, "IS_OP")[0]
+    depth = {m[4]: m[3] for m in E.describe(f.__code__)}[isop]
+    stack = [HOME, slot("const", sub=0), slot("const", sub=0)]
+    assert depth == 3
+    arm(f, head(f), 3, kind="raise", entry=fail, frames=[frame(f, isop, depth, dict(stack=stack))], consts=[None])
+    got, y = f(6, 1)
+    assert len(got) == 1 and not y and ran == [([], False)]
+    assert E.events(f.__code__, JUMP) == JUMP
 
 
 # ---- inlined callees ----
