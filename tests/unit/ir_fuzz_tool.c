@@ -304,6 +304,7 @@ static void loop_stmt(int depth) {
     cur = pre;
     f->blocks[pre].preheader = true;
     f->blocks[pre].entry_snap = snapshot(23);
+    uint32_t place = resume_no; /* the poll's, too: both stand at the loop's head */
     f->blocks[pre].count = 3;
     op(BK_JMP, 0, 0);
     bk_edge(f, pre, head);
@@ -323,6 +324,7 @@ static void loop_stmt(int depth) {
     if (iv < NI) ints[iv] = i;
     stmts(depth + 1);
     uint32_t snap = snapshot(16);
+    if (snap > 1) f->sframes[f->snaps[snap].frame].resume = place;
     bk_ref n = op(chance(70) ? BK_ADD : BK_ADDOV, i, by);
     if (f->ins[n].op == BK_ADDOV) f->ins[n].snap = snap;
     bk_ref p = chance(70) ? op(BK_POLL, 0, 0) : 0;
