@@ -94,11 +94,17 @@ static int units_of(const bk_codeinfo *ci, const bk_insn *in) {
     return (int)((end - in->last) / 2);
 }
 
+/* The place of the very instruction that fired the event means "not moved" on 3.13: the jump is made, the function
+ * started, which is what going on there would do. */
 static void set_places(bk_leaving *l) {
     uint32_t last = l->nframes - 1;
     for (uint32_t i = 0; i < last; i++)
         bkp_calling(l->frame[i], bkp_unit(bkp_code(l->frame[i]), l->at[i]->last), units_of(l->info[i], l->at[i]));
-    _Py_CODEUNIT *u = bkp_unit(bkp_code(l->frame[last]), l->at[last]->offset);
+    const bk_insn *in = l->at[last];
+    /* the interpreter keeps a call's keyword names in a variable of its own: they have to be given again */
+    if (l->snap->kind == BK_SNAP_RESUME && in->op == BC_CALL && in > l->info[last]->insns && in[-1].op == BC_KW_NAMES)
+        in--;
+    _Py_CODEUNIT *u = bkp_unit(bkp_code(l->frame[last]), in->offset);
     if (last) bkp_resume_run(l->frame[last], u);
     else bkp_resume_event(l->frame[0], u);
 }

@@ -582,6 +582,36 @@ def case_mid_expression():
     assert f(4, 2) == [1, 3, 5, 7] and got == [0.5]  # 3 * 0.5 - 1 went to the other list
 
 
+def case_call_with_keywords():
+    def g(a, b=0, *, c=0):
+        return (a, b, c)
+
+    def f(n, x, fn=g):
+        r = None
+        for i in range(n):
+            r = fn(i, c=x)
+        return r
+
+    call = [m for m in E.describe(f.__code__) if m[0] in ("CALL", "CALL_KW")][-1]
+    args = [slot("const", sub=0), slot("int", 0), slot("float", 1)]
+    args[1:1] = [slot("null")]
+    if NULL_FIRST:
+        args[:2] = args[1::-1]
+    else:
+        args.append(slot("const", sub=1))
+    depth = call[3]
+    assert depth == len(args) + 1
+    arm(
+        f,
+        head(f),
+        3,
+        frames=[frame(f, call[4], depth, dict(stack=[HOME, *args]))],
+        values=[70, 0.5],
+        consts=[g, ("c",)],
+    )
+    assert f(3, 1) == (70, 0, 0.5)
+
+
 def case_extended_arg_targets():
     src = (
         "def f(n):\n t = 0\n for i in range(n):\n  t += i\n"
