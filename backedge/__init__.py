@@ -9,7 +9,7 @@
 """
 
 __version__ = "0.1.0"
-__all__ = ["config", "disabled", "explain", "jit", "stats", "__version__"]
+__all__ = ["__version__", "config", "disabled", "explain", "jit", "stats"]
 
 try:
     from . import _core
@@ -136,6 +136,7 @@ def explain(func):
     if not isinstance(code, _Code):
         raise TypeError(f"backedge.explain needs a Python function, not {_describe(func)}")
     if _core is None:
-        return Explanation(function=code.co_qualname, file=code.co_filename, line=code.co_firstlineno, loops=[],
-                           reason=_why_not)
+        return Explanation(
+            function=code.co_qualname, file=code.co_filename, line=code.co_firstlineno, loops=[], reason=_why_not
+        )
     return Explanation(_core.explain(code))

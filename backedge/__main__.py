@@ -1,4 +1,5 @@
 """`python -m backedge dump script.py`: run a program and print what became of its hot loops."""
+
 import argparse
 import os
 import sys
@@ -10,14 +11,23 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m backedge", description="See inside backedge.")
     commands = parser.add_subparsers(dest="command", required=True)
     dump = commands.add_parser(
-        "dump", help="run a program, then print each hot loop of its decorated functions",
+        "dump",
+        help="run a program, then print each hot loop of its decorated functions",
         description="Runs SCRIPT as python would, then prints each hot loop: place, counts, guards and exits with how "
-                    "often they failed, compile times, and, for what was not compiled, the reason at its line.")
-    dump.add_argument("--stage", default="", metavar="NAME[,NAME...]",
-                      help="also print these stages of each compiled loop: " + ", ".join(_dump.STAGES))
-    dump.add_argument("--all", action="store_true",
-                      help="watch every function of SCRIPT, decorated or not, and list cold loops too")
-    dump.add_argument("-o", "--output", metavar="FILE", help="print to FILE (default: standard error, after the program)")
+        "often they failed, compile times, and, for what was not compiled, the reason at its line.",
+    )
+    dump.add_argument(
+        "--stage",
+        default="",
+        metavar="NAME[,NAME...]",
+        help="also print these stages of each compiled loop: " + ", ".join(_dump.STAGES),
+    )
+    dump.add_argument(
+        "--all", action="store_true", help="watch every function of SCRIPT, decorated or not, and list cold loops too"
+    )
+    dump.add_argument(
+        "-o", "--output", metavar="FILE", help="print to FILE (default: standard error, after the program)"
+    )
     dump.add_argument("script")
     dump.add_argument("args", nargs=argparse.REMAINDER)
     options = parser.parse_args(argv)
@@ -46,8 +56,10 @@ def run_script(path, args, prepare):
         with io.open_code(path) as file:
             source = file.read()
     except OSError as error:
-        print(f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno {error.errno}] {error.strerror}",
-              file=sys.stderr)
+        print(
+            f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno {error.errno}] {error.strerror}",
+            file=sys.stderr,
+        )
         return 2
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None)
@@ -89,17 +101,20 @@ def dump(options):
 
     status = run_script(options.script, options.args, prepare)
     _core.drain()
-    out = open(options.output, "w") if options.output else sys.stderr
-    try:
-        for code in _core.codes():
-            info = _core.explain(code)
-            if options.all or any(loop.get("state") != "cold" for loop in info.get("loops", [])):
-                print(_dump.report(info, options.stages, code, cold=options.all), end="\n\n", file=out)
-        print(_dump.summary(_core.stats()), file=out)
-    finally:
-        if out is not sys.stderr:
-            out.close()
+    if options.output:
+        with open(options.output, "w") as out:
+            print_reports(options, out)
+    else:
+        print_reports(options, sys.stderr)
     return status
+
+
+def print_reports(options, out):
+    for code in _core.codes():
+        info = _core.explain(code)
+        if options.all or any(loop.get("state") != "cold" for loop in info.get("loops", [])):
+            print(_dump.report(info, options.stages, code, cold=options.all), end="\n\n", file=out)
+    print(_dump.summary(_core.stats()), file=out)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """Reports for people: what `python -m backedge dump` and `str(backedge.explain(f))` print."""
 
 STAGES = ("bytecode", "trace", "opt", "llvm", "asm")
-STAGE_TITLES = {"bytecode": "bytecode", "trace": "trace graph", "opt": "optimised IR", "llvm": "LLVM IR",
-                "asm": "machine code"}
+STAGE_TITLES = {
+    "bytecode": "bytecode",
+    "trace": "trace graph",
+    "opt": "optimised IR",
+    "llvm": "LLVM IR",
+    "asm": "machine code",
+}
 
 
 def _source_line(file, line):
@@ -40,7 +45,9 @@ def _exit_lines(info, exits):
             where = f"{name} {where}"
         text = e.get("text") or ""
         hoisted = " (checked before the loop)" if e.get("hoisted") else ""
-        lines.append(f"      {_number(e['count']):>9} x {e.get('kind', '?'):<10} {where}{hoisted}{': ' + text if text else ''}")
+        lines.append(
+            f"      {_number(e['count']):>9} x {e.get('kind', '?'):<10} {where}{hoisted}{': ' + text if text else ''}"
+        )
     never = len(exits) - len(taken)
     if never:
         lines.append(f"      {_number(never):>9} other guards and exits, never taken")
@@ -78,8 +85,14 @@ def loop_report(info, loop, stages=()):
     return lines
 
 
-COUNTS = (("back_edges", "back edges seen"), ("entries", "entries"), ("compiles", "compiles"), ("penalties", "penalties"),
-          ("instructions", "IR instructions"), ("code_bytes", "bytes of machine code"))
+COUNTS = (
+    ("back_edges", "back edges seen"),
+    ("entries", "entries"),
+    ("compiles", "compiles"),
+    ("penalties", "penalties"),
+    ("instructions", "IR instructions"),
+    ("code_bytes", "bytes of machine code"),
+)
 
 
 def bytecode_lines(code):
@@ -110,7 +123,11 @@ def report(info, stages=(), code=None, cold=True):
 
 def summary(stats):
     """One paragraph of process-wide counters."""
-    pairs = [f"{key.replace('_', ' ')} {value:.1f}" if isinstance(value, float) else
-             f"{key.replace('_', ' ')} {_number(value)}"
-             for key, value in stats.items() if isinstance(value, (int, float)) and value]
+    pairs = [
+        f"{key.replace('_', ' ')} {value:.1f}"
+        if isinstance(value, float)
+        else f"{key.replace('_', ' ')} {_number(value)}"
+        for key, value in stats.items()
+        if isinstance(value, (int, float)) and value
+    ]
     return "totals: " + (", ".join(pairs) if pairs else "nothing happened")

@@ -3,6 +3,7 @@
 Every figure is a ratio of medians from one process in which the rivals take turns; the first call and whole processes
 are measured in fresh processes, which take turns too. Writes a table as markdown and as JSON.
 """
+
 import argparse
 import ctypes
 import datetime
@@ -73,8 +74,20 @@ def with_c(name, args):
     if stem is None or compiler is None:
         return None
     out = os.path.join(tempfile.gettempdir(), f"backedge-bench-{os.getuid()}-{stem}.so")
-    subprocess.run([compiler, "-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC", "-o", out,
-                    os.path.join(HERE, "c", stem + ".c")], check=True)
+    subprocess.run(
+        [
+            compiler,
+            "-O3",
+            "-march=native",
+            "-ffp-contract=off",
+            "-shared",
+            "-fPIC",
+            "-o",
+            out,
+            os.path.join(HERE, "c", stem + ".c"),
+        ],
+        check=True,
+    )
     run = ctypes.CDLL(out).run
     run.restype = ctypes.c_double
     values = []
@@ -141,8 +154,9 @@ def steady(path, rounds, options, seconds):
             break
     row = {name: statistics.median(values) for name, values in times.items()}
     row["identical"] = repr(calls["plain"]()) == repr(calls["backedge"]())
-    row["compiled"] = any(loop.get("state") == "compiled" for f in functions_of(jitted)
-                          for loop in backedge.explain(f).loops)
+    row["compiled"] = any(
+        loop.get("state") == "compiled" for f in functions_of(jitted) for loop in backedge.explain(f).loops
+    )
     if why:
         row["numba_error"] = why
     return row
@@ -155,7 +169,7 @@ def child_first(path, kind, options):
     if kind == "backedge":
         run = with_backedge(module, options)
     elif kind == "numba":
-        import numba  # noqa: F401  (importing it is not the first call's time)
+        import numba
         import numpy
 
         numba.njit(lambda a: a + 1)(numpy.float64(1.0))
@@ -219,7 +233,11 @@ def whole_process(path, repeats, options):
         walls.append(jit[0] / plain[0])
         cpus.append(jit[1] / plain[1])
         plain_walls.append(plain[0])
-    return {"wall": statistics.median(walls), "cpu": statistics.median(cpus), "plain_wall": statistics.median(plain_walls)}
+    return {
+        "wall": statistics.median(walls),
+        "cpu": statistics.median(cpus),
+        "plain_wall": statistics.median(plain_walls),
+    }
 
 
 def import_cost(repeats):
@@ -239,8 +257,12 @@ def f(n):
 f(1000); compiled = rss()
 print(json.dumps([took, after - before, compiled - after, backedge.explain(f).compiled]))
 """
-    rows = [json.loads(subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout)
-            for _ in range(repeats)]
+    rows = [
+        json.loads(
+            subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout
+        )
+        for _ in range(repeats)
+    ]
     ms, mb, llvm_mb = (statistics.median(r[i] for r in rows) for i in range(3))
     return {"ms": ms, "mb": mb, "mb_after_first_compile": llvm_mb, "compiled": all(r[3] for r in rows)}
 
@@ -249,8 +271,10 @@ def small_costs(options):
     """Entry plus exit in ns, and a loop of 10 iterations inside an uncompiled function against plain."""
     import backedge
 
-    source = ("def short(n):\n    s = 0\n    for i in range(n):\n        s += i\n    return s\n"
-              "def outer(k):\n    for _ in range(k):\n        short(10)\n")
+    source = (
+        "def short(n):\n    s = 0\n    for i in range(n):\n        s += i\n    return s\n"
+        "def outer(k):\n    for _ in range(k):\n        short(10)\n"
+    )
     plain, jit = {}, {}
     exec(source, plain)
     exec(source, jit)
@@ -297,7 +321,12 @@ def targets(rows, report):
         add(f"speed against Numba, worst ({worst})", numba[worst], ">= 0.5", numba[worst] >= 0.5)
     for name, r in rows.items():
         if r.get("c"):
-            add(f"time against gcc -O3 -march=native, {name}", r["backedge"] / r["c"], "<= 1.3", r["backedge"] / r["c"] <= 1.3)
+            add(
+                f"time against gcc -O3 -march=native, {name}",
+                r["backedge"] / r["c"],
+                "<= 1.3",
+                r["backedge"] / r["c"] <= 1.3,
+            )
     for name in ("p02_nbody", "p06_matmul_list"):
         if name in rows:
             value = rows[name]["plain"] / rows[name]["backedge"]
@@ -306,8 +335,11 @@ def targets(rows, report):
         worst = min(rows, key=lambda k: rows[k]["plain"] / rows[k]["backedge"])
         value = rows[worst]["plain"] / rows[worst]["backedge"]
         add(f"speed against CPython, slowest ({worst})", value, ">= 0.98", value >= 0.98)
-    ratios = [r["first"]["backedge"] / r["first"]["numba"] for r in rows.values()
-              if r.get("numba") and r.get("first", {}).get("numba", 0) > 0 and r["first"]["backedge"] > 0]
+    ratios = [
+        r["first"]["backedge"] / r["first"]["numba"]
+        for r in rows.values()
+        if r.get("numba") and r.get("first", {}).get("numba", 0) > 0 and r["first"]["backedge"] > 0
+    ]
     mean = geometric_mean(ratios)
     add("first call's extra CPU against Numba's, geometric mean", mean, "<= 0.1", mean and mean <= 0.1)
     walls = {k: r["process"]["wall"] for k, r in rows.items() if r.get("process") and r["process"]["plain_wall"] > 0.3}
@@ -321,7 +353,12 @@ def targets(rows, report):
     if cost:
         add("import, ms", cost["ms"], "< 15", cost["ms"] < 15)
         add("import, MB", cost["mb"], "< 10", cost["mb"] < 10)
-        add("after the first compile, MB more", cost["mb_after_first_compile"], "< 80", cost["mb_after_first_compile"] < 80)
+        add(
+            "after the first compile, MB more",
+            cost["mb_after_first_compile"],
+            "< 80",
+            cost["mb_after_first_compile"] < 80,
+        )
     short = report.get("short_loop")
     if short:
         add("loop of 10 iterations, time against plain", short["ratio"], "<= 1.0", short["ratio"] <= 1.0)
@@ -330,20 +367,37 @@ def targets(rows, report):
 
 def markdown(report):
     rows = report["programs"]
-    lines = [f"CPython {report['python']}, {report['machine']}, {report['date']}. "
-             "Times are ratios; higher is faster, but for the last three columns.", "",
-             "| program | plain s | x plain | x Numba | x C | same result | first call s CPU | Numba's | process wall, CPU |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = [
+        f"CPython {report['python']}, {report['machine']}, {report['date']}. "
+        "Times are ratios; higher is faster, but for the last three columns.",
+        "",
+        "| program | plain s | x plain | x Numba | x C | same result | first call, s | Numba's | process wall, CPU |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for name, r in rows.items():
         first = r.get("first", {})
         process = r.get("process")
-        lines.append("| " + " | ".join([
-            name, number(r["plain"], 3), number(r["plain"] / r["backedge"]),
-            number(r["numba"] / r["backedge"]) if r.get("numba") else ("fails" if r.get("numba_error") else ""),
-            number(r["c"] / r["backedge"]) if r.get("c") else "", verdict(r["identical"]), number(first.get("backedge"), 3),
-            number(first.get("numba"), 3), f"{number(process['wall'])}, {number(process['cpu'])}" if process else ""]) + " |")
+        lines.append(
+            "| "
+            + " | ".join(
+                [
+                    name,
+                    number(r["plain"], 3),
+                    number(r["plain"] / r["backedge"]),
+                    number(r["numba"] / r["backedge"]) if r.get("numba") else ("fails" if r.get("numba_error") else ""),
+                    number(r["c"] / r["backedge"]) if r.get("c") else "",
+                    verdict(r["identical"]),
+                    number(first.get("backedge"), 3),
+                    number(first.get("numba"), 3),
+                    f"{number(process['wall'])}, {number(process['cpu'])}" if process else "",
+                ]
+            )
+            + " |"
+        )
     lines += ["", "| target | measured | wanted | met |", "|---|---|---|---|"]
-    lines += [f"| {what} | {number(value)} | {text} | {verdict(met)} |" for what, value, text, met in targets(rows, report)]
+    lines += [
+        f"| {what} | {number(value)} | {text} | {verdict(met)} |" for what, value, text, met in targets(rows, report)
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -361,7 +415,9 @@ def main():
     parser.add_argument("--quick", action="store_true", help="steady state only, 3 rounds")
     parser.add_argument("--repeats", type=int, default=3, help="processes per first-call figure")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=N", help="option of @jit")
-    parser.add_argument("-o", "--output", default=os.path.join(ROOT, ".dev", "bench"), help="writes OUTPUT.md and OUTPUT.json")
+    parser.add_argument(
+        "-o", "--output", default=os.path.join(ROOT, ".dev", "bench"), help="writes OUTPUT.md and OUTPUT.json"
+    )
     parser.add_argument("--child-first", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--child-once", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -369,15 +425,25 @@ def main():
         if child:
             return run(child[0], child[1], json.loads(child[2]))
     jit_options = {k: int(v) for k, v in (item.split("=") for item in options.option)}
-    paths = [p for p in sorted(glob.glob(os.path.join(HERE, "corpus", "p*.py")))
-             if not options.programs or any(os.path.basename(p).startswith(x) for x in options.programs)]
-    report = {"python": sys.version.split()[0], "machine": machine(), "programs": {},
-              "date": datetime.date.today().isoformat(), "options": jit_options}
+    paths = [
+        p
+        for p in sorted(glob.glob(os.path.join(HERE, "corpus", "p*.py")))
+        if not options.programs or any(os.path.basename(p).startswith(x) for x in options.programs)
+    ]
+    report = {
+        "python": sys.version.split()[0],
+        "machine": machine(),
+        "programs": {},
+        "date": datetime.date.today().isoformat(),
+        "options": jit_options,
+    }
     for path in paths:
         name = os.path.basename(path)[:-3]
         print(name, end=" ", flush=True)
         try:
-            row = steady(path, 3 if options.quick else options.rounds, jit_options, 3 if options.quick else options.seconds)
+            row = steady(
+                path, 3 if options.quick else options.rounds, jit_options, 3 if options.quick else options.seconds
+            )
             if not options.quick:
                 kinds = ["plain", "backedge"] + (["numba"] if row.get("numba") else [])
                 row["first"] = first_call(path, options.repeats, kinds[1:], jit_options)

@@ -1,4 +1,5 @@
 """An edge-preserving (bilateral) filter, written as plain loops over the pixels."""
+
 import math
 
 
@@ -20,8 +21,9 @@ def bilateral(img, out, radius, sigma_s, sigma_r):
                         continue
                     value = img[yy, xx]
                     diff = value - centre
-                    weight = math.exp(-(dx * dx + dy * dy) / (2.0 * sigma_s * sigma_s)
-                                      - diff * diff / (2.0 * sigma_r * sigma_r))
+                    weight = math.exp(
+                        -(dx * dx + dy * dy) / (2.0 * sigma_s * sigma_s) - diff * diff / (2.0 * sigma_r * sigma_r)
+                    )
                     total += weight * value
                     weights += weight
             out[y, x] = total / weights

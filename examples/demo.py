@@ -1,13 +1,15 @@
 """./dev demo: two plain Python programs, as they are and decorated with @backedge.jit."""
+
 import importlib.util
 import os
 import sys
 import time
 import types
 
-import backedge
 import numpy as np
 from PIL import Image
+
+import backedge
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(os.path.dirname(HERE), "demo-out")
@@ -44,8 +46,11 @@ def timed(call):
 
 
 def show(name, plain, first, steady, same):
-    print(f"{name:<28} plain {plain:8.3f} s   first call {first:7.3f} s   steady {steady:8.4f} s   "
-          f"{plain / steady:6.1f} x   {'bit-identical' if same else 'DIFFERENT RESULT'}", flush=True)
+    print(
+        f"{name:<28} plain {plain:8.3f} s   first call {first:7.3f} s   steady {steady:8.4f} s   "
+        f"{plain / steady:6.1f} x   {'bit-identical' if same else 'DIFFERENT RESULT'}",
+        flush=True,
+    )
     return same
 
 

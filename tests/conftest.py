@@ -1,4 +1,5 @@
 """Shared by the whole suite."""
+
 import os
 import sys
 
@@ -8,8 +9,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 STRESS = bool(os.environ.get("BACKEDGE_STRESS"))
 ASAN = bool(os.environ.get("BACKEDGE_ASAN"))
-
-
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +34,16 @@ def run_python(tmp_path):
             path = tmp_path / "script.py"
             path.write_text(text)
             args = (*args, str(path))
-        done = subprocess.run([sys.executable, "-P", *args], capture_output=True, text=True, timeout=timeout,
-                              env={**os.environ, **(env or {})}, cwd=tmp_path)
+        done = subprocess.run(
+            [sys.executable, "-P", *args],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**os.environ, **(env or {})},
+            cwd=tmp_path,
+        )
         if check:
             assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
     return run

@@ -1,4 +1,5 @@
 """What a user of the package sees: the decorator, settings, errors, and that a function stays what it was."""
+
 import copy
 import doctest
 import functools
@@ -8,10 +9,11 @@ import subprocess
 import sys
 import types
 
-import backedge
 import numpy as np
 import pytest
 from diff.harness import require_compiled
+
+import backedge
 
 LOW = {"threshold": 3, "call_threshold": 3, "sync": 1}
 
@@ -137,6 +139,7 @@ def test_closures_of_one_def_share_code():
             for i in range(n):
                 s += i * k
             return s
+
         return f
 
     fs = [make(k) for k in (1, 2, 2.5, 3)]
@@ -145,8 +148,22 @@ def test_closures_of_one_def_share_code():
     require_compiled(fs[0])
 
 
-@pytest.mark.parametrize("what", [len, 5, "f", None.__class__, int, type("C", (), {}), functools.partial(len),
-                                  property(lambda self: 1), np.sin, [].append, None])
+@pytest.mark.parametrize(
+    "what",
+    [
+        len,
+        5,
+        "f",
+        None.__class__,
+        int,
+        type("C", (), {}),
+        functools.partial(len),
+        property(lambda self: 1),
+        np.sin,
+        [].append,
+        None,
+    ],
+)
 def test_decorating_something_else(what):
     if what is None:
         assert callable(backedge.jit(None))
@@ -243,10 +260,19 @@ def test_options_of_one_function_only():
     assert not backedge.explain(cold).compiled
 
 
-@pytest.mark.parametrize("name, value", [("BACKEDGE_THRESHOLD", "many"), ("BACKEDGE_THRESHOLD", "0"),
-                                         ("BACKEDGE_SYNC", "2"), ("BACKEDGE_STRESS", "nonsense")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("BACKEDGE_THRESHOLD", "many"),
+        ("BACKEDGE_THRESHOLD", "0"),
+        ("BACKEDGE_SYNC", "2"),
+        ("BACKEDGE_STRESS", "nonsense"),
+    ],
+)
 def test_bad_environment_value_is_one_warning_or_error(run_python, name, value):
-    done = run_python("-c", "import backedge\n@backedge.jit\ndef f(): return 5\nprint(f())", env={name: value}, check=False)
+    done = run_python(
+        "-c", "import backedge\n@backedge.jit\ndef f(): return 5\nprint(f())", env={name: value}, check=False
+    )
     assert name in done.stderr, done.stderr
     assert done.stderr.count(name) == 1, done.stderr
     assert done.returncode == 0 and done.stdout == "5\n" or done.returncode == 1 and "Error" in done.stderr
@@ -258,7 +284,8 @@ def test_environment_value_is_used(run_python):
 
 
 def test_switched_off_by_environment(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 import backedge
 @backedge.jit(threshold=2, sync=1)
 def f(n):
@@ -267,12 +294,15 @@ def f(n):
         s += i
     return s
 print(f(5000), backedge.explain(f).compiled)
-""", env={"BACKEDGE_OFF": "1"})
+""",
+        env={"BACKEDGE_OFF": "1"},
+    )
     assert done.stdout == "12497500 False\n"
 
 
 def test_tool_id_taken_is_one_warning(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 import sys, warnings
 sys.monitoring.use_tool_id(5, "somebody")
 warnings.simplefilter("always")
@@ -287,13 +317,15 @@ def f(n):
 def g(n):
     return f(n)
 print(f(5000), g(10), sys.monitoring.get_tool(5))
-""")
+"""
+    )
     assert done.stdout == "12497500 45 somebody\n"
     assert done.stderr.count("RuntimeWarning") == 1 and "5" in done.stderr, done.stderr
 
 
 def test_works_without_numpy(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 import sys
 sys.modules["numpy"] = None
 import backedge
@@ -304,20 +336,26 @@ def f(n):
         s += i
     return s
 print(f(5000), backedge.explain(f).compiled)
-""")
+"""
+    )
     assert done.stdout == "12497500 True\n"
 
 
 def test_import_brings_neither_numpy_nor_llvm(run_python):
-    done = run_python("-c", "import sys, backedge; print('numpy' in sys.modules, 'dataclasses' in sys.modules, "
-                            "'inspect' in sys.modules, any('llvm' in m for m in open('/proc/self/maps')))")
+    done = run_python(
+        "-c",
+        "import sys, backedge; print('numpy' in sys.modules, 'dataclasses' in sys.modules, "
+        "'inspect' in sys.modules, any('llvm' in m for m in open('/proc/self/maps')))",
+    )
     assert done.stdout == "False False False False\n"
 
 
 @pytest.mark.timing
 def test_import_is_fast_and_small(run_python):
-    code = ("import time, resource; t = time.perf_counter(); import backedge; "
-            "print((time.perf_counter() - t) * 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
+    code = (
+        "import time, resource; t = time.perf_counter(); import backedge; "
+        "print((time.perf_counter() - t) * 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
     runs = sorted(tuple(map(float, run_python("-c", code).stdout.split())) for _ in range(5))
     plain = float(run_python("-c", "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)").stdout)
     assert runs[0][0] < 15, runs
@@ -339,11 +377,19 @@ def test_missing_core_is_one_warning_and_identity(tmp_path):
     import os
     import shutil
 
-    shutil.copytree(os.path.dirname(backedge.__file__), tmp_path / "backedge",
-                    ignore=shutil.ignore_patterns("*.so*", "__pycache__"))
-    code = ("import backedge\n@backedge.jit(sync=1)\ndef f(n): return n + 1\nwith backedge.disabled(): print(f(1))\n"
-            "print(backedge.stats(), backedge.explain(f).compiled, backedge.config())")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path,
-                          env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    shutil.copytree(
+        os.path.dirname(backedge.__file__), tmp_path / "backedge", ignore=shutil.ignore_patterns("*.so*", "__pycache__")
+    )
+    code = (
+        "import backedge\n@backedge.jit(sync=1)\ndef f(n): return n + 1\nwith backedge.disabled(): print(f(1))\n"
+        "print(backedge.stats(), backedge.explain(f).compiled, backedge.config())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
     assert done.stdout == "2\n{} False {}\n", done
     assert done.stderr.count("RuntimeWarning") == 1, done.stderr

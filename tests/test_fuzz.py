@@ -1,4 +1,5 @@
 """A short run of the program generator (./dev fuzz runs it longer)."""
+
 import random
 
 import hypothesis
@@ -14,12 +15,15 @@ from hypothesis import strategies as st
 @pytest.mark.parametrize("seed", range(60))
 def test_program_by_seed(seed):
     source = generate(random.Random(seed))
-    compare(source, "<fuzz>", "run", Case(CALLS, compiled=False, rounds=1), SETTINGS[("low", "narrow", "usual")[seed % 3]])
+    compare(
+        source, "<fuzz>", "run", Case(CALLS, compiled=False, rounds=1), SETTINGS[("low", "narrow", "usual")[seed % 3]]
+    )
 
 
 @pytest.mark.slow
-@hypothesis.settings(max_examples=60, deadline=None, derandomize=True, database=None,
-                     suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(
+    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
 @hypothesis.given(st.randoms(use_true_random=False), st.sampled_from(["low", "narrow", "usual"]))
 def test_program_drawn_by_hypothesis(randoms, setting):
     compare(generate(randoms), "<fuzz>", "run", Case(CALLS, compiled=False, rounds=1), SETTINGS[setting])

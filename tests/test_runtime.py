@@ -1,4 +1,5 @@
 """Native loops in a living process: signals, threads, fork, tools, the collector, destructors, leaks."""
+
 import gc
 import os
 import signal
@@ -7,9 +8,10 @@ import threading
 import time
 import weakref
 
-import backedge
 import pytest
 from diff.harness import require_compiled
+
+import backedge
 
 LOW = {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "sync": 1}
 
@@ -203,6 +205,7 @@ def test_fork_in_parent_with_compiled_code():
     if pid == 0:
         status = 1
         try:
+
             @backedge.jit(threshold=3)
             def fresh(n):
                 s = 0
@@ -669,7 +672,8 @@ def down(n):
 
 
 def test_exit_at_interpreter_shutdown(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 import atexit, threading
 import backedge
 
@@ -692,13 +696,15 @@ class D:
 
 d = D()
 print(f(5000) > 0)
-""")
+"""
+    )
     assert sorted(done.stdout.split("\n")[:-1]) == sorted(["True", "True", "late 2997", "del True"])
     assert done.stderr == ""
 
 
 def test_daemon_thread_at_shutdown(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 import threading, time
 import backedge
 
@@ -711,12 +717,15 @@ def f():
 threading.Thread(target=f, daemon=True).start()
 time.sleep(0.3)
 print("end")
-""", timeout=20)
+""",
+        timeout=20,
+    )
     assert done.stdout == "end\n" and done.stderr == ""
 
 
 def test_subinterpreter_is_refused_or_works(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 try:
     import _interpreters as interp
 except ImportError:
@@ -751,12 +760,14 @@ except ImportError:
 finally:
     interp.destroy(i)
 print(f(1000))
-""")
+"""
+    )
     assert done.stdout == "499500\n499500\n"
 
 
 def test_coverage_style_settrace_counts(run_python):
-    done = run_python(text="""
+    done = run_python(
+        text="""
 import sys, threading
 import backedge
 
@@ -778,7 +789,8 @@ sys.settrace(tracer)
 f(200)
 sys.settrace(None)
 print(sorted(lines.items()))
-""")
+"""
+    )
     assert done.stdout == "[(2, 1), (3, 201), (4, 200), (5, 1)]\n"
 
 

@@ -3,6 +3,7 @@
 A program file is executed twice, into two namespaces with separate code objects. In one of them the functions named
 by the case are enabled. Each call's Outcome must agree, and the functions must really have been compiled.
 """
+
 import copy
 import gc
 import inspect
@@ -21,8 +22,15 @@ FAKE = os.environ.get("BACKEDGE_FAKE") == "1"
 
 SETTINGS = {
     "low": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "sync": 1, "compile_percent": 100},
-    "narrow": {"threshold": 2, "call_threshold": 2, "hot_exit": 1, "versions": 1, "inline_depth": 0, "sync": 1,
-               "compile_percent": 100},
+    "narrow": {
+        "threshold": 2,
+        "call_threshold": 2,
+        "hot_exit": 1,
+        "versions": 1,
+        "inline_depth": 0,
+        "sync": 1,
+        "compile_percent": 100,
+    },
     "usual": {"sync": 1, "compile_percent": 100},
     "worker": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "compile_percent": 100},
 }
@@ -33,17 +41,19 @@ class Case:
 
     def __init__(self, argsets, jit=(), compiled=True, rounds=3, setup=None):
         self.argsets = argsets or ((),)
-        self.jit = jit            # names of further functions to enable, as "f" or "Class.method"
+        self.jit = jit  # names of further functions to enable, as "f" or "Class.method"
         self.compiled = compiled  # False: may stay interpreted
-        self.rounds = rounds      # how often the argument tuples are gone through
-        self.setup = setup        # name of a function called first in both worlds
+        self.rounds = rounds  # how often the argument tuples are gone through
+        self.setup = setup  # name of a function called first in both worlds
 
 
 def case(*argsets, **options):
     """Marks a function of a program file as a program: @case((10,), (20,)) or @case(lambda: (fresh(),))."""
+
     def mark(func):
         func.case = Case(argsets, **options)
         return func
+
     return mark
 
 
@@ -114,7 +124,8 @@ def compare(source, filename, name, the_case, options):
         backedge._core.drain()
         # a loop that was blacklisted at last may have lost its own counts
         assert backedge.stats()["entries"] > entries_before, "no native code was entered:\n" + explained(
-            jit.find(n) for n in (name, *the_case.jit))
+            jit.find(n) for n in (name, *the_case.jit)
+        )
     return jit
 
 
@@ -148,8 +159,13 @@ def _counts(argsets):
 def check_source(source, name="run", args=((),), setting="low", compiled=True, jit=(), rounds=3, **options):
     """The same for a program given as text. args: tuples, each a call."""
     source = textwrap.dedent(source)
-    return compare(source, f"<{name}>", name, Case(tuple(args), jit=jit, compiled=compiled, rounds=rounds),
-                   {**SETTINGS[setting], **options})
+    return compare(
+        source,
+        f"<{name}>",
+        name,
+        Case(tuple(args), jit=jit, compiled=compiled, rounds=rounds),
+        {**SETTINGS[setting], **options},
+    )
 
 
 class Program:
@@ -173,5 +189,8 @@ def programs_of(path):
     """The programs of a program file, in order."""
     with open(path) as file:
         world = World(file.read(), path)
-    return [Program(path, name, obj.case) for name, obj in world.namespace.items()
-            if isinstance(obj, types.FunctionType) and isinstance(getattr(obj, "case", None), Case)]
+    return [
+        Program(path, name, obj.case)
+        for name, obj in world.namespace.items()
+        if isinstance(obj, types.FunctionType) and isinstance(getattr(obj, "case", None), Case)
+    ]

@@ -1,4 +1,5 @@
 """What a call did, as data that compares equal only if a program could not tell the difference."""
+
 import contextlib
 import dataclasses
 import io
@@ -94,7 +95,9 @@ def _traceback(error):
     while tb is not None:
         if os.path.abspath(tb.tb_frame.f_code.co_filename) != os.path.abspath(__file__):
             code = tb.tb_frame.f_code
-            levels.append((os.path.basename(code.co_filename), code.co_qualname, tb.tb_lineno, tb.tb_lasti, _positions(tb)))
+            levels.append(
+                (os.path.basename(code.co_filename), code.co_qualname, tb.tb_lineno, tb.tb_lasti, _positions(tb))
+            )
         tb = tb.tb_next
     return tuple(levels)
 
@@ -102,13 +105,20 @@ def _traceback(error):
 def _error(error, depth=4):
     if error is None or depth == 0:
         return None
-    return (canonical(error), getattr(error, "__notes__", None), _traceback(error), error.__suppress_context__,
-            _error(error.__cause__, depth - 1), _error(error.__context__, depth - 1))
+    return (
+        canonical(error),
+        getattr(error, "__notes__", None),
+        _traceback(error),
+        error.__suppress_context__,
+        _error(error.__cause__, depth - 1),
+        _error(error.__context__, depth - 1),
+    )
 
 
 @dataclasses.dataclass
 class Outcome:
     """Everything that a caller can see of one call."""
+
     result: object
     error: object
     warnings: tuple
@@ -145,8 +155,11 @@ PLAIN_TYPES = (int, float, complex, str, bytes, bool, list, tuple, dict, set, by
 
 
 def _data_of(namespace):
-    return {k: canonical(v) for k, v in namespace.items()
-            if not k.startswith("_") and type(v) in PLAIN_TYPES and k != "CASES"}
+    return {
+        k: canonical(v)
+        for k, v in namespace.items()
+        if not k.startswith("_") and type(v) in PLAIN_TYPES and k != "CASES"
+    }
 
 
 def observe(func, args, namespace=None):
@@ -161,7 +174,12 @@ def observe(func, args, namespace=None):
             error = _error(e)
             e.__traceback__ = None
             del e
-    return Outcome(result, error,
-                   tuple((w.category.__name__, str(w.message), os.path.basename(w.filename), w.lineno) for w in caught),
-                   out.getvalue(), canonical(args), _data_of(namespace) if namespace is not None else None,
-                   canonical(sys.exc_info()[1]))
+    return Outcome(
+        result,
+        error,
+        tuple((w.category.__name__, str(w.message), os.path.basename(w.filename), w.lineno) for w in caught),
+        out.getvalue(),
+        canonical(args),
+        _data_of(namespace) if namespace is not None else None,
+        canonical(sys.exc_info()[1]),
+    )

@@ -1,4 +1,5 @@
 """Every program of tests/programs/, plain against compiled, under each setting."""
+
 import glob
 import os
 

@@ -6,10 +6,51 @@ hypothesis can draw (and shrink) the choices.
 
 import re
 
-INT_EDGES = ["0", "1", "-1", "2", "3", "7", "-5", "10", "63", "64", "255", "1000003", "2**31 - 1", "-2**31", "2**32", "2**53",
-             "2**62", "2**63 - 1", "-2**63", "2**63", "2**64 - 1", "10**20"]
-FLOAT_EDGES = ["0.0", "-0.0", "0.5", "1.0", "-1.5", "2.0", "3.25", "0.1", "1e-300", "1e300", "5e-324", "-2.5e10", "1e16",
-               "float('inf')", "float('-inf')", "float('nan')", "2.0**53", "2.0**63"]
+INT_EDGES = [
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "7",
+    "-5",
+    "10",
+    "63",
+    "64",
+    "255",
+    "1000003",
+    "2**31 - 1",
+    "-2**31",
+    "2**32",
+    "2**53",
+    "2**62",
+    "2**63 - 1",
+    "-2**63",
+    "2**63",
+    "2**64 - 1",
+    "10**20",
+]
+FLOAT_EDGES = [
+    "0.0",
+    "-0.0",
+    "0.5",
+    "1.0",
+    "-1.5",
+    "2.0",
+    "3.25",
+    "0.1",
+    "1e-300",
+    "1e300",
+    "5e-324",
+    "-2.5e10",
+    "1e16",
+    "float('inf')",
+    "float('-inf')",
+    "float('nan')",
+    "2.0**53",
+    "2.0**63",
+]
+COMPARE = ["<", "<=", "==", "!=", ">", ">="]
 ARRAY_TYPES = ["f8", "f8", "f8", "i8", "f4", "i4", "u1", "i2", "c16", "?"]
 
 HEADER = '''import math
@@ -99,7 +140,9 @@ class Generator:
         if k == 13:
             return f"({a} if {self.condition(depth + 1)} else {b})"
         if k == 14:
-            return self.pick([f"int({self.float_expr(depth + 1)} % 1000)", f"xs[{self.index('len(xs)')}]", f"bool({a})"])
+            return self.pick(
+                [f"int({self.float_expr(depth + 1)} % 1000)", f"xs[{self.index('len(xs)')}]", f"bool({a})"]
+            )
         return self.call(depth) if self.helpers else f"({a} + {b})"
 
     def float_expr(self, depth=0):
@@ -109,16 +152,37 @@ class Generator:
         if k == 2:
             return self.pick(FLOAT_EDGES) if self.chance(0.3) else repr(self.r.randrange(-400, 400) / 16)
         if k == 3:
-            return self.pick([f"{self.pick(self.objects)}.{self.pick(['x', 'y'])}", f"ys[{self.index('len(ys)')}]", "G1"])
+            return self.pick(
+                [f"{self.pick(self.objects)}.{self.pick(['x', 'y'])}", f"ys[{self.index('len(ys)')}]", "G1"]
+            )
         a, b = self.float_expr(depth + 1), self.float_expr(depth + 1)
         if k <= 8:
             return f"({a} {self.pick(['+', '-', '*', '*', '/'])} {b})"
         if k == 9:
-            return self.pick([f"math.sqrt(abs({a}))", f"math.sin({a})", f"abs({a})", f"math.floor({a} % 100)",
-                              f"math.exp(-abs({a}))", f"math.hypot({a}, {b})", f"math.atan2({a}, {b})"])
+            return self.pick(
+                [
+                    f"math.sqrt(abs({a}))",
+                    f"math.sin({a})",
+                    f"abs({a})",
+                    f"math.floor({a} % 100)",
+                    f"math.exp(-abs({a}))",
+                    f"math.hypot({a}, {b})",
+                    f"math.atan2({a}, {b})",
+                ]
+            )
         if k == 10:
-            return self.pick([f"float({self.int_expr(depth + 1)})", f"({a} ** 2)", f"min({a}, {b})", f"max({a}, {b})", f"-{a}",
-                              f"({a} // {b})", f"({a} % {b})", f"round({a} % 50, 1)"])
+            return self.pick(
+                [
+                    f"float({self.int_expr(depth + 1)})",
+                    f"({a} ** 2)",
+                    f"min({a}, {b})",
+                    f"max({a}, {b})",
+                    f"-{a}",
+                    f"({a} // {b})",
+                    f"({a} % {b})",
+                    f"round({a} % 50, 1)",
+                ]
+            )
         if k == 11:
             return f"({a} * {self.int_expr(depth + 1)})"
         if k == 12 and self.arrays:
@@ -134,14 +198,21 @@ class Generator:
     def condition(self, depth=0):
         k = self.r.randrange(8)
         if k <= 3:
-            return f"{self.int_expr(depth + 1)} {self.pick(['<', '<=', '==', '!=', '>', '>='])} {self.int_expr(depth + 1)}"
+            return f"{self.int_expr(depth + 1)} {self.pick(COMPARE)} {self.int_expr(depth + 1)}"
         if k <= 5:
-            return f"{self.float_expr(depth + 1)} {self.pick(['<', '<=', '==', '!=', '>', '>='])} {self.float_expr(depth + 1)}"
+            return f"{self.float_expr(depth + 1)} {self.pick(COMPARE)} {self.float_expr(depth + 1)}"
         if k == 6 and depth < 2:
             return f"({self.condition(depth + 1)}) {self.pick(['and', 'or'])} ({self.condition(depth + 1)})"
-        return self.pick([f"{self.pick(self.ints + self.loop_vars)} % {self.pick(['2', '3', '7'])} == 0",
-                          f"not {self.pick(self.ints)}", "p.x is p.y", "xs[0] is xs[-1]",
-                          f"0 <= {self.pick(self.ints)} < 50", f"{self.pick(self.floats)} != 0"])
+        return self.pick(
+            [
+                f"{self.pick(self.ints + self.loop_vars)} % {self.pick(['2', '3', '7'])} == 0",
+                f"not {self.pick(self.ints)}",
+                "p.x is p.y",
+                "xs[0] is xs[-1]",
+                f"0 <= {self.pick(self.ints)} < 50",
+                f"{self.pick(self.floats)} != 0",
+            ]
+        )
 
     def call(self, depth=0):
         name, kinds = self.pick(self.helpers)
@@ -197,8 +268,16 @@ class Generator:
         elif k == 16:
             self.store()
         elif k == 17:
-            self.emit(self.pick([f"a, b = b, {self.int_expr(1)}", f"x, y = y, {self.float_expr(1)}",
-                                 "a, b, c = c, a, b", "x, y, z = z, x, y"]))
+            self.emit(
+                self.pick(
+                    [
+                        f"a, b = b, {self.int_expr(1)}",
+                        f"x, y = y, {self.float_expr(1)}",
+                        "a, b, c = c, a, b",
+                        "x, y, z = z, x, y",
+                    ]
+                )
+            )
         elif k == 18:
             self.type_change()
         elif k == 19 and loop:
@@ -207,10 +286,21 @@ class Generator:
         elif k == 20 and self.depth < 4:
             self.try_block(loop)
         elif k == 21:
-            self.emit(self.pick([f"xs.append({self.bounded(self.int_expr(2))})\n{'    ' * self.depth}if len(xs) > 12: xs.pop()",
-                                 f"p.move({self.bounded(self.float_expr(2))})", "G0 = small(a)", f"G1 = {self.bounded(self.float_expr(2))}",
-                                 f"log.append(({self.pick(self.ints)}, {self.pick(self.floats)}))", "p, q = q, p",
-                                 "same += p.x is x", "t = p.x; p.y = t; same += p.y is t", "q.x = ys[0]; same += ys[0] is q.x"]))
+            self.emit(
+                self.pick(
+                    [
+                        f"xs.append({self.bounded(self.int_expr(2))})\n{'    ' * self.depth}if len(xs) > 12: xs.pop()",
+                        f"p.move({self.bounded(self.float_expr(2))})",
+                        "G0 = small(a)",
+                        f"G1 = {self.bounded(self.float_expr(2))}",
+                        f"log.append(({self.pick(self.ints)}, {self.pick(self.floats)}))",
+                        "p, q = q, p",
+                        "same += p.x is x",
+                        "t = p.x; p.y = t; same += p.y is t",
+                        "q.x = ys[0]; same += ys[0] is q.x",
+                    ]
+                )
+            )
         else:
             self.emit(f"{self.pick(self.ints)} = {self.int_expr(1)}")
 
@@ -227,8 +317,19 @@ class Generator:
     def inner_for(self):
         self.counters += 1
         v = f"j{self.counters}"
-        source = self.pick([f"range({self.r.randrange(1, 9)})", f"range({self.r.randrange(9)}, 0, -1)", "xs", "range(len(ys))",
-                            "range(a % 6)", "enumerate(ys)", "zip(xs, ys)", "reversed(xs)", "tuple(xs)"])
+        source = self.pick(
+            [
+                f"range({self.r.randrange(1, 9)})",
+                f"range({self.r.randrange(9)}, 0, -1)",
+                "xs",
+                "range(len(ys))",
+                "range(a % 6)",
+                "enumerate(ys)",
+                "zip(xs, ys)",
+                "reversed(xs)",
+                "tuple(xs)",
+            ]
+        )
         if source in ("enumerate(ys)", "zip(xs, ys)"):
             self.emit(f"for {v}, e{self.counters} in {source}:")
         else:
@@ -261,7 +362,9 @@ class Generator:
             self.emit(f"ys[{self.index('len(ys)')}] {self.pick(['=', '+=', '-='])} {self.bounded(self.float_expr(1))}")
         elif k == 2:
             obj = self.pick(self.objects)
-            self.emit(f"{obj}.{self.pick(['x', 'y'])} {self.pick(['=', '+=', '-='])} {self.bounded(self.float_expr(1))}")
+            self.emit(
+                f"{obj}.{self.pick(['x', 'y'])} {self.pick(['=', '+=', '-='])} {self.bounded(self.float_expr(1))}"
+            )
         elif k == 3:
             self.emit(f"ys[{self.index('len(ys)')}] = ys[{self.index('len(ys)')}]")
         elif self.arrays:
@@ -302,7 +405,12 @@ class Generator:
         if self.chance(0.4):
             text += [f"    if {params[0]} > {self.r.randrange(-5, 50)}:", f"        return {self.plain_expr(params)}"]
         if self.chance(0.3):
-            text += ["    t = 0", f"    for k in range({self.r.randrange(1, 5)}):", f"        t += {params[-1]} * k", "    return t"]
+            text += [
+                "    t = 0",
+                f"    for k in range({self.r.randrange(1, 5)}):",
+                f"        t += {params[-1]} * k",
+                "    return t",
+            ]
         else:
             text += [f"    return {self.plain_expr(params)}"]
         self.ints, self.floats, self.loop_vars, self.lists, self.arrays, self.objects = keep
@@ -311,13 +419,26 @@ class Generator:
 
     def plain_expr(self, params):
         a, b = self.pick(params), self.pick(params)
-        return self.pick([f"{a} + {b}", f"{a} * 2 - {b}", f"{a}", f"-{b}", f"{a} * 0.5", f"({a} + 1) * ({b} - 1)",
-                          f"{a} if {a} < {b} else {b}", f"abs({a})"])
+        return self.pick(
+            [
+                f"{a} + {b}",
+                f"{a} * 2 - {b}",
+                f"{a}",
+                f"-{b}",
+                f"{a} * 0.5",
+                f"({a} + 1) * ({b} - 1)",
+                f"{a} if {a} < {b} else {b}",
+                f"abs({a})",
+            ]
+        )
 
     def program(self):
         r = self.r
-        head = HEADER.format(numpy="import numpy as np\n" if self.numpy else "", g0=self.pick(INT_EDGES[:12]),
-                             g1=self.pick(FLOAT_EDGES[:9]))
+        head = HEADER.format(
+            numpy="import numpy as np\n" if self.numpy else "",
+            g0=self.pick(INT_EDGES[:12]),
+            g1=self.pick(FLOAT_EDGES[:9]),
+        )
         helpers = "".join(self.helper() for _ in range(r.randrange(3)))
         self.budget = r.randrange(6, 28)
         body = self.setup()
@@ -326,7 +447,9 @@ class Generator:
         kind = r.randrange(4)
         self.loop_vars = ["i"]
         if kind <= 1:
-            self.emit(self.pick(["for i in range(n):", "for i in range(n - 1, -1, -1):", "for i in range(0, 2 * n, 2):"]))
+            self.emit(
+                self.pick(["for i in range(n):", "for i in range(n - 1, -1, -1):", "for i in range(0, 2 * n, 2):"])
+            )
         elif kind == 2:
             self.emit("for i, e0 in enumerate(big):")
         else:
@@ -350,16 +473,29 @@ class Generator:
 
     def setup(self):
         numbers = ", ".join(self.pick(INT_EDGES) if self.chance(0.3) else str(self.r.randrange(50)) for _ in range(6))
-        floats = ", ".join(self.pick(FLOAT_EDGES) if self.chance(0.3) else repr(self.r.randrange(100) / 8) for _ in range(6))
-        text = ["def run(n):", "    global G0, G1", f"    a, b, c = {self.r.randrange(10)}, {self.pick(INT_EDGES)}, 1",
-                f"    x, y, z = 0.5, {self.pick(FLOAT_EDGES)}, 1.25", f"    xs = [{numbers}]", f"    ys = [{floats}]",
-                "    p, q = Point(0.5, 1.5), Slots(2.5, -1.0)", "    log = []", "    same = 0", "    i = 0",
-                "    big = [k * 3 for k in range(n)]"]
+        floats = ", ".join(
+            self.pick(FLOAT_EDGES) if self.chance(0.3) else repr(self.r.randrange(100) / 8) for _ in range(6)
+        )
+        text = [
+            "def run(n):",
+            "    global G0, G1",
+            f"    a, b, c = {self.r.randrange(10)}, {self.pick(INT_EDGES)}, 1",
+            f"    x, y, z = 0.5, {self.pick(FLOAT_EDGES)}, 1.25",
+            f"    xs = [{numbers}]",
+            f"    ys = [{floats}]",
+            "    p, q = Point(0.5, 1.5), Slots(2.5, -1.0)",
+            "    log = []",
+            "    same = 0",
+            "    i = 0",
+            "    big = [k * 3 for k in range(n)]",
+        ]
         if self.numpy:
             t = self.pick(ARRAY_TYPES)
             text.append(f"    u = np.arange(40).astype({t!r}){self.pick(['', '[::2]', '[::-1]', '[3:]'])}")
             t = self.pick(ARRAY_TYPES)
-            text.append(f"    v = np.arange(30).astype({t!r}).reshape(5, 6){self.pick(['', '', '.copy(order=%r)' % 'F'])}")
+            text.append(
+                f"    v = np.arange(30).astype({t!r}).reshape(5, 6){self.pick(['', '', '.copy(order=%r)' % 'F'])}"
+            )
         # a helper or a conversion in the loop may warn: the harness compares that too
         return "\n".join(text) + "\n"
 

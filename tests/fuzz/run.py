@@ -1,4 +1,5 @@
-"""./dev fuzz: random programs by seed, plain against compiled, in child processes; a failure is shown and made smaller."""
+"""./dev fuzz: random programs by seed, plain against compiled, in child processes; failures are made smaller."""
+
 import argparse
 import ast
 import os
@@ -70,9 +71,14 @@ def child(first, count, deadline):
 
 def fails(source, seed, timeout=30):
     """What is wrong with a program, run in a process of its own: '' if nothing."""
-    code = f"import sys; sys.path.insert(0, {os.path.dirname(HERE)!r}); from fuzz.run import check; check(sys.stdin.read(), {seed})"
+    code = (
+        f"import sys; sys.path.insert(0, {os.path.dirname(HERE)!r}); "
+        f"from fuzz.run import check; check(sys.stdin.read(), {seed})"
+    )
     try:
-        done = subprocess.run([sys.executable, "-P", "-c", code], input=source, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code], input=source, capture_output=True, text=True, timeout=timeout
+        )
     except subprocess.TimeoutExpired:
         return "timeout"
     if done.returncode < 0:
@@ -111,6 +117,7 @@ class Cut(ast.NodeTransformer):
 
 def minimise(source, seed, budget=120):
     """Leaves out statements as long as the program still fails in the same way."""
+
     def kind(failure):
         return failure.split(":")[0].split(",")[0][:30]
 
@@ -181,8 +188,12 @@ def main():
     print(f"seeds from {seed}, until {options.minutes:g} minutes are over", flush=True)
     while time.time() < deadline and seed < last and failures < options.keep_going:
         batch = min(400, last - seed)
-        process = subprocess.Popen([sys.executable, "-P", os.path.abspath(__file__), "--child", str(seed), str(batch), str(deadline)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-P", os.path.abspath(__file__), "--child", str(seed), str(batch), str(deadline)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             out, err = process.communicate(timeout=max(60.0, deadline - time.time() + 60))
             hung = False
@@ -198,8 +209,13 @@ def main():
             continue
         failures += 1
         different = [line for line in lines if line.startswith("DIFFERENCE")]
-        what = (different[0].replace("\\n", "\n") if different else "hangs" if hung
-                else f"exit status {process.returncode}\n{err[-3000:]}")
+        what = (
+            different[0].replace("\\n", "\n")
+            if different
+            else "hangs"
+            if hung
+            else f"exit status {process.returncode}\n{err[-3000:]}"
+        )
         report(at, what, not options.no_shrink)
         seed = at + 1
     print(f"{seed - start - failures} passed, {failures} failed")

@@ -1,4 +1,5 @@
 """array.array, bytes, bytearray and memoryview elements."""
+
 from array import array
 
 from diff.harness import case
@@ -15,8 +16,14 @@ def array_sum_and_store(a):
     return s, a
 
 
-@case(lambda: (array("b", [0] * 100), 2), lambda: (array("B", [0] * 100), 3), lambda: (array("h", [0] * 100), 500),
-      lambda: (array("i", [0] * 100), 2**26), lambda: (array("q", [0] * 100), 2**58), lambda: (array("Q", [0] * 100), -1))
+@case(
+    lambda: (array("b", [0] * 100), 2),
+    lambda: (array("B", [0] * 100), 3),
+    lambda: (array("h", [0] * 100), 500),
+    lambda: (array("i", [0] * 100), 2**26),
+    lambda: (array("q", [0] * 100), 2**58),
+    lambda: (array("Q", [0] * 100), -1),
+)
 def array_overflow_late(a, k):
     for i in range(len(a)):
         a[i] = i * k
@@ -49,9 +56,14 @@ def array_negative_and_append(a):
     return s, a
 
 
-@case(lambda: (memoryview(bytearray(range(200))),), lambda: (memoryview(bytes(range(200))),),
-      lambda: (memoryview(array("d", range(150))),), lambda: (memoryview(array("h", range(150)))[::2],),
-      lambda: (memoryview(bytearray(200))[10:100],), lambda: (memoryview(b"abc" * 50)[::-1],))
+@case(
+    lambda: (memoryview(bytearray(range(200))),),
+    lambda: (memoryview(bytes(range(200))),),
+    lambda: (memoryview(array("d", range(150))),),
+    lambda: (memoryview(array("h", range(150)))[::2],),
+    lambda: (memoryview(bytearray(200))[10:100],),
+    lambda: (memoryview(b"abc" * 50)[::-1],),
+)
 def memoryview_reads(m):
     s = 0
     for i in range(len(m)):
@@ -60,14 +72,20 @@ def memoryview_reads(m):
     return s
 
 
-@case(lambda: (memoryview(bytearray(150)),), lambda: (memoryview(array("i", [0] * 150)),), lambda: (memoryview(b"x" * 150),))
+@case(
+    lambda: (memoryview(bytearray(150)),),
+    lambda: (memoryview(array("i", [0] * 150)),),
+    lambda: (memoryview(b"x" * 150),),
+)
 def memoryview_writes(m):
     for i in range(len(m)):
         m[i] = i % 120
     return bytes(m)
 
 
-@case(lambda: (memoryview(bytearray(200)),),)
+@case(
+    lambda: (memoryview(bytearray(200)),),
+)
 def memoryview_released(m):
     s = 0
     for i in range(200):
@@ -77,7 +95,9 @@ def memoryview_released(m):
     return s
 
 
-@case(lambda: (memoryview(bytearray(range(120))).cast("B", (10, 12)),),)
+@case(
+    lambda: (memoryview(bytearray(range(120))).cast("B", (10, 12)),),
+)
 def memoryview_two_dimensions(m):
     s = 0
     for i in range(10):

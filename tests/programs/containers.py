@@ -1,4 +1,5 @@
 """Dicts, sets, strings, bytes, f-strings, printing, comprehensions: the boxed lowering of everything."""
+
 import collections
 
 from diff.harness import case
@@ -128,7 +129,7 @@ def string_indexing(s):
         if c == "o" or c > "z":
             out.append(c)
         n += ord(s[-i - 1])
-        n += s[i:i + 3] == "wör"
+        n += s[i : i + 3] == "wör"
     return "".join(out), n
 
 
@@ -164,7 +165,7 @@ def bytes_and_bytearray(n):
     for i in range(n):
         out[i] = b[i] ^ 0x55
         s += out[-1 - i] + b[i + 50]
-        if b"\x05" in b[i:i + 10]:
+        if b"\x05" in b[i : i + 10]:
             s += 1
     return out, s
 
@@ -201,8 +202,14 @@ def slices(n):
     xs = list(range(n))
     s = 0
     for i in range(n):
-        s += len(xs[i:]) + sum(xs[i:i + 3]) + xs[::-1][0] + len(xs[-5:i:2])
-        xs[i:i + 1] = [i, ] if i % 2 else [i + 1]
+        s += len(xs[i:]) + sum(xs[i : i + 3]) + xs[::-1][0] + len(xs[-5:i:2])
+        xs[i : i + 1] = (
+            [
+                i,
+            ]
+            if i % 2
+            else [i + 1]
+        )
     del xs[10:20]
     return s, xs[:15]
 
@@ -225,7 +232,7 @@ def unpack_many(n):
     s = 0
     for i in range(n):
         a, b, c = i, [i], (i, i + 1)
-        d, = b
+        (d,) = b
         e, *f = c
         x = [*b, *c, 7]
         y = {**{"k": i}, "m": 2}
@@ -303,7 +310,7 @@ def is_tests(n):
     s = 0
     a = b = []
     for i in range(n):
-        s += (a is b) + (a is not None) + (i is None) + (type(i) is int) + (a is [])
+        s += (a is b) + (a is not None) + (i is None) + (type(i) is int) + (a == [])
         if i == 50:
             b = []
     return s
@@ -344,6 +351,7 @@ def lambda_and_imports(n):
         f = lambda x: x + i  # noqa: E731, B023
         s += f(2)
         from math import floor
+
         s += floor(i / 3)
     return s
 
@@ -352,6 +360,7 @@ def lambda_and_imports(n):
 def class_made_in_loop(n):
     s = 0
     for i in range(n):
+
         class C:
             v = i
 

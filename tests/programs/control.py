@@ -1,4 +1,5 @@
 """Exceptions, with, calls and inlining, recursion, generators, closures, globals, changing code."""
+
 import contextlib
 import functools
 import itertools
@@ -226,10 +227,7 @@ def traceback_line_of_each(n):
             x = 1 // (i % 5)
             y = [1, 2][i % 3]
             z = {"a": 1}["ab"[i % 2]]
-            w = math.sqrt(
-                10
-                - i % 20
-            )
+            w = math.sqrt(10 - i % 20)
         except (ZeroDivisionError, IndexError, KeyError, ValueError) as e:
             lines.append((e.__traceback__.tb_lineno, e.__traceback__.tb_lasti, type(e).__name__))
     return lines
@@ -377,8 +375,10 @@ def closures(n):
 def closure_cells_in_loop(n):
     fs = []
     for i in range(n):
+
         def f(x, k=i):
             return x + k + i
+
         fs.append(f)
     return [f(1) for f in fs[:5]], i
 
@@ -606,8 +606,10 @@ def function_replaced_while_running(n):
     for i in range(n):
         s = add(s, i)
         if i == 70:
+
             def add(a, b):
                 return a - b
+
     add = old
     return s
 
@@ -798,6 +800,7 @@ def short_loops_called_often(n):
 def deep_nesting_of_calls(n):
     def f0(x):
         return x + 1
+
     f = f0
     for _ in range(20):
         f = (lambda g: lambda x: g(x) + 1)(f)

@@ -1,12 +1,34 @@
 """Floats and complex numbers, to the bit: infinities, NaN, signed zeros, rounding."""
+
 import cmath
 import math
 
 from diff.harness import case
 
 INF, NAN = float("inf"), float("nan")
-EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, 1e308, -1e308, 5e-324, -5e-324, 2.2250738585072014e-308, INF, -INF, NAN, 3.5, -2.5, 1e16,
-         2.0**53, 2.0**63, -(2.0**63), 2.0**31, 1e-17]
+EDGES = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    1e308,
+    -1e308,
+    5e-324,
+    -5e-324,
+    2.2250738585072014e-308,
+    INF,
+    -INF,
+    NAN,
+    3.5,
+    -2.5,
+    1e16,
+    2.0**53,
+    2.0**63,
+    -(2.0**63),
+    2.0**31,
+    1e-17,
+]
 
 
 @case((200, 0.1), (200, -1e300), (200, 1e-320), (100, INF), (100, NAN))
@@ -69,7 +91,7 @@ def powers_of_edges(xs):
     for a in xs:
         for b in (0.0, 1.0, 2.0, 0.5, -1.0, 3.0, -0.5, 10.0):
             try:
-                out.append(a ** b)
+                out.append(a**b)
             except (ZeroDivisionError, OverflowError) as e:
                 out.append((type(e).__name__, str(e)))
     return out
@@ -80,7 +102,7 @@ def int_powers_of_floats(n):
     s = 0.0
     for i in range(n):
         x = i * 0.25 - 10.0
-        s += x ** 2 + x ** 3 - 2.0 ** (i % 60) + (x if x > 0 else -x) ** 0.5
+        s += x**2 + x**3 - 2.0 ** (i % 60) + (x if x > 0 else -x) ** 0.5
         s += 2 ** -(i % 50)
     return s
 
@@ -222,10 +244,40 @@ def math_of_many(n):
     for i in range(1, n):
         x = i * 0.37
         s += math.sin(x) * math.cos(x) + math.tan(x * 0.01) + math.atan2(x, i) + math.exp(-x) + math.log(x)
-        s += math.sqrt(x) + math.log2(x) + math.log10(x) + math.log1p(x) + math.expm1(-x) + math.hypot(x, i) + math.fabs(-x)
-        s += math.asin(1 / i) + math.acos(1 / i) + math.atan(x) + math.sinh(0.01 * x) + math.cosh(0.01 * x) + math.tanh(x)
-        s += math.pow(x, 1.5) + math.fmod(x, 3.0) + math.ldexp(x, 3) + math.erf(x) + math.gamma(1 + x % 5) + math.lgamma(x)
-        s += math.degrees(x) + math.radians(x) + math.cbrt(x) + math.exp2(x % 7) + math.remainder(x, 2.0) + math.pi + math.e
+        s += (
+            math.sqrt(x)
+            + math.log2(x)
+            + math.log10(x)
+            + math.log1p(x)
+            + math.expm1(-x)
+            + math.hypot(x, i)
+            + math.fabs(-x)
+        )
+        s += (
+            math.asin(1 / i)
+            + math.acos(1 / i)
+            + math.atan(x)
+            + math.sinh(0.01 * x)
+            + math.cosh(0.01 * x)
+            + math.tanh(x)
+        )
+        s += (
+            math.pow(x, 1.5)
+            + math.fmod(x, 3.0)
+            + math.ldexp(x, 3)
+            + math.erf(x)
+            + math.gamma(1 + x % 5)
+            + math.lgamma(x)
+        )
+        s += (
+            math.degrees(x)
+            + math.radians(x)
+            + math.cbrt(x)
+            + math.exp2(x % 7)
+            + math.remainder(x, 2.0)
+            + math.pi
+            + math.e
+        )
     return s
 
 
@@ -435,8 +487,8 @@ def complex_powers_and_cmath(n):
     out = []
     for i in range(1, n):
         z = complex(i * 0.1, -i * 0.05)
-        out.append(z ** 2)
-        out.append(z ** 0.5)
+        out.append(z**2)
+        out.append(z**0.5)
         out.append(cmath.sqrt(z))
         out.append(cmath.exp(z) + cmath.log(z) + cmath.sin(z) + cmath.phase(z))
         out.append(cmath.polar(z))

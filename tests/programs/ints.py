@@ -1,4 +1,5 @@
 """Integers: 64 bits and beyond, division and shifts, bool arithmetic."""
+
 from diff.harness import case
 
 
@@ -168,9 +169,9 @@ def bitwise_of_big(n):
 def powers(n, base):
     out = []
     for i in range(n):
-        out.append(base ** i)
+        out.append(base**i)
         if base:
-            out.append(base ** -i)
+            out.append(base**-i)
     return out
 
 
@@ -178,7 +179,7 @@ def powers(n, base):
 def squares_and_cubes(n):
     s = 0
     for i in range(n):
-        s += i ** 2 - i ** 3 + (-i) ** 2
+        s += i**2 - i**3 + (-i) ** 2
     return s
 
 
@@ -238,7 +239,7 @@ def bools_are_ints(n):
         s += t << 3
         s += t | 4
         s += (t & u) + (t | u) + (t ^ u)
-    return s, t & u, t | u, t ^ u, t + u, +t, t - u, t / 1, t // 1, t ** 2
+    return s, t & u, t | u, t ^ u, t + u, +t, t - u, t / 1, t // 1, t**2
 
 
 @case((100,))

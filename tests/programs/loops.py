@@ -1,4 +1,5 @@
 """Loops of every kind, and how they are left."""
+
 from array import array
 
 from diff.harness import case
@@ -133,8 +134,13 @@ def over_str(s):
     return vowels
 
 
-@case((b"abc\x00\xff" * 50,), (bytearray(range(200)),), (memoryview(bytes(range(256))),), (array("i", range(200)),),
-      (array("d", [0.5] * 150),))
+@case(
+    (b"abc\x00\xff" * 50,),
+    (bytearray(range(200)),),
+    (memoryview(bytes(range(256))),),
+    (array("i", range(200)),),
+    (array("d", [0.5] * 150),),
+)
 def over_buffers(b):
     s = 0
     for x in b:

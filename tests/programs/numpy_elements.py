@@ -1,4 +1,5 @@
 """NumPy arrays, element by element: dtypes, dimensions, strides, indices, scalars, warnings, errors."""
+
 import math
 
 import numpy as np
@@ -13,7 +14,14 @@ def ramp(dtype, n=N):
     return (np.arange(n) % 100).astype(dtype)
 
 
-@case(*[(ramp(d),) for d in FLOATS], *[(ramp(d),) for d in INTS], (ramp("?"),), (ramp("c16"),), (ramp("c8"),), (ramp("g"),))
+@case(
+    *[(ramp(d),) for d in FLOATS],
+    *[(ramp(d),) for d in INTS],
+    (ramp("?"),),
+    (ramp("c16"),),
+    (ramp("c8"),),
+    (ramp("g"),),
+)
 def load_every_dtype(a):
     last = None
     n = 0
@@ -40,7 +48,12 @@ def store_python_numbers(out):
     return out
 
 
-@case(lambda: (np.zeros(N, "f8"),), lambda: (np.zeros(N, "f4"),), lambda: (np.zeros(N, "c16"),), lambda: (np.zeros(N, "f2"),))
+@case(
+    lambda: (np.zeros(N, "f8"),),
+    lambda: (np.zeros(N, "f4"),),
+    lambda: (np.zeros(N, "c16"),),
+    lambda: (np.zeros(N, "f2"),),
+)
 def store_floats(out):
     x = 0.1
     for i in range(len(out)):
@@ -49,30 +62,52 @@ def store_floats(out):
     return out
 
 
-@case(lambda: (np.zeros(N, "i8"),), lambda: (np.zeros(N, "i4"),), lambda: (np.zeros(N, "u1"),), lambda: (np.zeros(N, "?"),))
+@case(
+    lambda: (np.zeros(N, "i8"),),
+    lambda: (np.zeros(N, "i4"),),
+    lambda: (np.zeros(N, "u1"),),
+    lambda: (np.zeros(N, "?"),),
+)
 def store_floats_to_ints(out):
     for i in range(len(out)):
         out[i] = i * 0.75
     return out
 
 
-@case(lambda: (np.zeros(N, "i1"), 1), lambda: (np.zeros(N, "i2"), 300), lambda: (np.zeros(N, "u1"), 2),
-      lambda: (np.zeros(N, "i4"), 2**25), lambda: (np.zeros(N, "u8"), -1), lambda: (np.zeros(N, "i8"), 2**58))
+@case(
+    lambda: (np.zeros(N, "i1"), 1),
+    lambda: (np.zeros(N, "i2"), 300),
+    lambda: (np.zeros(N, "u1"), 2),
+    lambda: (np.zeros(N, "i4"), 2**25),
+    lambda: (np.zeros(N, "u8"), -1),
+    lambda: (np.zeros(N, "i8"), 2**58),
+)
 def store_out_of_bounds_int(out, k):
     for i in range(len(out)):
         out[i] = i * k
     return out
 
 
-@case(lambda: (np.zeros(N), "x", 90), lambda: (np.zeros(N), None, 90), lambda: (np.zeros(N, "i8"), 1j, 90),
-      lambda: (np.zeros(N), [1, 2], 90), lambda: (np.zeros(N), "2.5", 90))
+@case(
+    lambda: (np.zeros(N), "x", 90),
+    lambda: (np.zeros(N), None, 90),
+    lambda: (np.zeros(N, "i8"), 1j, 90),
+    lambda: (np.zeros(N), [1, 2], 90),
+    lambda: (np.zeros(N), "2.5", 90),
+)
 def store_something_else_late(out, bad, when):
     for i in range(len(out)):
         out[i] = bad if i == when else i
     return out
 
 
-@case(*[(ramp(d), ramp(e)) for d in ("f8", "f4", "i8", "i4", "u1", "c16", "?") for e in ("f8", "f4", "i8", "i2", "u8", "?")])
+@case(
+    *[
+        (ramp(d), ramp(e))
+        for d in ("f8", "f4", "i8", "i4", "u1", "c16", "?")
+        for e in ("f8", "f4", "i8", "i2", "u8", "?")
+    ]
+)
 def mixed_arithmetic(a, b):
     s = None
     out = []
@@ -98,7 +133,7 @@ def scalars_with_python_numbers(a):
         out.append(2.0 * x)
         out.append(x + True)
         out.append(-x)
-        out.append(x ** 2)
+        out.append(x**2)
         out.append(x / 3)
         out.append(abs(x))
         out.append(x != 7)
@@ -124,9 +159,14 @@ def int_scalar_operators(a):
     return out
 
 
-@case((np.array([1, 3, 9, 27] * 30, "i1"),), (np.array([100, -100, 50, -128] * 30, "i1"),),
-      (np.array([2**62, 2**61, -(2**63), 5] * 30, "i8"),), (np.array([2**31 - 1, 5, -7, 1] * 30, "i4"),),
-      (np.array([200, 100, 3, 255] * 30, "u1"),), (np.array([2**63, 2**64 - 1, 0, 1] * 30, "u8"),))
+@case(
+    (np.array([1, 3, 9, 27] * 30, "i1"),),
+    (np.array([100, -100, 50, -128] * 30, "i1"),),
+    (np.array([2**62, 2**61, -(2**63), 5] * 30, "i8"),),
+    (np.array([2**31 - 1, 5, -7, 1] * 30, "i4"),),
+    (np.array([200, 100, 3, 255] * 30, "u1"),),
+    (np.array([2**63, 2**64 - 1, 0, 1] * 30, "u8"),),
+)
 def scalar_overflow_warns_and_wraps(a):
     out = []
     for i in range(len(a) - 1):
@@ -149,8 +189,12 @@ def division_by_zero_warns(a, k):
     return out
 
 
-@case((np.full(100, 1e300),), (np.full(100, 1e-300),), (np.array([np.inf, -np.inf, np.nan, 0.0, -0.0] * 20),),
-      (np.full(100, 1e30, "f4"),))
+@case(
+    (np.full(100, 1e300),),
+    (np.full(100, 1e-300),),
+    (np.array([np.inf, -np.inf, np.nan, 0.0, -0.0] * 20),),
+    (np.full(100, 1e30, "f4"),),
+)
 def float_warnings(a):
     out = []
     for i in range(len(a)):
@@ -186,8 +230,15 @@ def nan_through_arithmetic(a):
     return s, n
 
 
-@case((np.arange(200.0),), (np.arange(400.0)[::2],), (np.arange(400.0)[::-2],), (np.arange(300.0)[50:],),
-      (np.arange(200.0).astype(">f8"),), (np.arange(200.0).reshape(200, 1)[:, 0],), (np.broadcast_to(2.5, (150,)),))
+@case(
+    (np.arange(200.0),),
+    (np.arange(400.0)[::2],),
+    (np.arange(400.0)[::-2],),
+    (np.arange(300.0)[50:],),
+    (np.arange(200.0).astype(">f8"),),
+    (np.arange(200.0).reshape(200, 1)[:, 0],),
+    (np.broadcast_to(2.5, (150,)),),
+)
 def one_dimension_any_stride(a):
     s = 0.0
     for i in range(a.shape[0]):
@@ -198,7 +249,15 @@ def one_dimension_any_stride(a):
 A2 = np.arange(20 * 30.0).reshape(20, 30)
 
 
-@case((A2,), (A2.T,), (A2[::2, ::3],), (A2[::-1],), (np.asfortranarray(A2),), (A2.astype("i4"),), (A2.astype("f4")[3:, 4:],))
+@case(
+    (A2,),
+    (A2.T,),
+    (A2[::2, ::3],),
+    (A2[::-1],),
+    (np.asfortranarray(A2),),
+    (A2.astype("i4"),),
+    (A2.astype("f4")[3:, 4:],),
+)
 def two_dimensions_any_stride(a):
     s = 0
     for i in range(a.shape[0]):
@@ -217,7 +276,11 @@ def chained_index(a):
     return s
 
 
-@case(lambda: (np.zeros((12, 15)),), lambda: (np.zeros((12, 15), order="F"),), lambda: (np.zeros((24, 30), "i4")[::2, ::2],))
+@case(
+    lambda: (np.zeros((12, 15)),),
+    lambda: (np.zeros((12, 15), order="F"),),
+    lambda: (np.zeros((24, 30), "i4")[::2, ::2],),
+)
 def chained_store(a):
     for i in range(len(a)):
         for j in range(a.shape[1]):
@@ -272,7 +335,9 @@ def index_error_late(a, n):
     return s
 
 
-@case((np.arange(100.0), 130),)
+@case(
+    (np.arange(100.0), 130),
+)
 def negative_index_error_late(a, n):
     s = 0.0
     for i in range(1, n):
@@ -296,7 +361,9 @@ def store_index_error_late(a, n):
     return a
 
 
-@case(lambda: (np.zeros(100),),)
+@case(
+    lambda: (np.zeros(100),),
+)
 def read_only_becomes(a):
     for i in range(100):
         a[i] = i
@@ -305,9 +372,19 @@ def read_only_becomes(a):
     return a
 
 
-@case((np.arange(100.0), 1.5), (np.arange(100.0), "x"), (np.arange(100.0), None), (np.arange(100.0), slice(2, 5)),
-      (np.arange(100.0), [1, 2]), (np.arange(100.0), True), (np.arange(100.0), np.int64(3)), (np.arange(100.0), (1,)),
-      (np.arange(100.0), np.uint8(200)), (np.arange(100.0), ...), (np.arange(100.0), 2**70))
+@case(
+    (np.arange(100.0), 1.5),
+    (np.arange(100.0), "x"),
+    (np.arange(100.0), None),
+    (np.arange(100.0), slice(2, 5)),
+    (np.arange(100.0), [1, 2]),
+    (np.arange(100.0), True),
+    (np.arange(100.0), np.int64(3)),
+    (np.arange(100.0), (1,)),
+    (np.arange(100.0), np.uint8(200)),
+    (np.arange(100.0), ...),
+    (np.arange(100.0), 2**70),
+)
 def index_of_another_type_late(a, odd):
     out = []
     for i in range(100):
@@ -316,8 +393,11 @@ def index_of_another_type_late(a, odd):
     return out
 
 
-@case((np.arange(100.0), np.arange(100)[::-1].copy()), (np.arange(100.0), np.arange(100, dtype="u1")),
-      (np.arange(100.0), np.arange(100, dtype="i4")))
+@case(
+    (np.arange(100.0), np.arange(100)[::-1].copy()),
+    (np.arange(100.0), np.arange(100, dtype="u1")),
+    (np.arange(100.0), np.arange(100, dtype="i4")),
+)
 def index_by_numpy_int(a, idx):
     s = 0.0
     for i in range(len(idx)):
@@ -493,7 +573,7 @@ def math_of_numpy_scalars(a):
 def ufuncs_and_slices_inside(a):
     s = 0.0
     for i in range(1, len(a)):
-        s += np.sqrt(a[i]) + np.sum(a[:i]) + a[i - 1:i + 1].mean() + np.maximum(a[i], 5)
+        s += np.sqrt(a[i]) + np.sum(a[:i]) + a[i - 1 : i + 1].mean() + np.maximum(a[i], 5)
         b = a + i
         s += b[i]
     return s
@@ -532,8 +612,12 @@ def array_made_inside(n):
     return s
 
 
-@case((np.arange(100).astype("M8[D]"),), (np.array(["a", "bc"] * 50),), (np.array([1, "x", None, 2.5] * 25, dtype=object),),
-      (np.zeros(100, dtype=[("x", "f8"), ("y", "i4")]),))
+@case(
+    (np.arange(100).astype("M8[D]"),),
+    (np.array(["a", "bc"] * 50),),
+    (np.array([1, "x", None, 2.5] * 25, dtype=object),),
+    (np.zeros(100, dtype=[("x", "f8"), ("y", "i4")]),),
+)
 def odd_dtypes(a):
     out = []
     for i in range(len(a)):
@@ -542,8 +626,15 @@ def odd_dtypes(a):
     return out[-4:]
 
 
-@case((np.float64(0.5), 150), (np.float32(0.5), 150), (np.int64(3), 150), (np.int32(3), 150), (np.uint8(3), 90),
-      (np.complex128(0.5 + 1j), 100), (np.bool_(True), 100))
+@case(
+    (np.float64(0.5), 150),
+    (np.float32(0.5), 150),
+    (np.int64(3), 150),
+    (np.int32(3), 150),
+    (np.uint8(3), 90),
+    (np.complex128(0.5 + 1j), 100),
+    (np.bool_(True), 100),
+)
 def scalar_as_accumulator(s, n):
     for i in range(n):
         s = s + i if i % 3 else s * 1

@@ -1,4 +1,5 @@
 """Instances, slots, methods, lists: loads, stores, identity, ownership."""
+
 import math
 
 from diff.harness import case
