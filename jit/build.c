@@ -57,8 +57,18 @@ static void entry_number(bk_builder *b, bk_val *v, bk_obj *o) {
     unbox(b, v);
 }
 
+/* the frame is the iterator's only owner: nobody else sees that it is not moved on while native code runs */
+static bool sole_owner(bk_builder *b, bk_val *v, bk_obj *o) {
+    if (*(uint32_t *)((char *)o + bk_py->layout.refcnt) != 1) return false;
+    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, v->box, bk_py->layout.refcnt);
+    guard(b, E(b, BK_EQ, count, KI(b, 1)), BK_G_VALUE);
+    return true;
+}
+
 static void entry_iterator(bk_builder *b, uint32_t slot, bk_val *v, bk_obj *o) {
     bk_obj *type = bk_py_type(o);
+    if (type != bk_types.t_range_iterator && type != bk_types.t_list_iterator && type != bk_types.t_tuple_iterator) return;
+    if (!sole_owner(b, v, o)) return;
     if (type == bk_types.t_range_iterator) {
         int64_t step = *(int64_t *)((char *)o + bk_py->rangeiter_step);
         guard_type(b, v, type);
@@ -81,33 +91,47 @@ static void entry_iterator(bk_builder *b, uint32_t slot, bk_val *v, bk_obj *o) {
     }
 }
 
+/* a local that is not read before it is written: only what happens to its old content matters */
+static void entry_dead(bk_builder *b, uint32_t slot, bk_obj *o, bk_val *l) {
+    bk_ref p = Eimm(b, BK_HLOAD, 0, slot);
+    if (o && !simple_type(bk_py_type(o))) {
+        guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_UNBOUND);
+        return;
+    }
+    guard(b, CALLH(b, BK_H_simple_or_null, p), BK_G_TYPE);
+    l->kind = V_VAL;
+    l->simple = true;
+}
+
 static void entry_slot(bk_builder *b, uint32_t slot, bk_obj *o, bool local, bool live) {
     bk_bframe *f = TOPF(b);
     bk_val *l = &f->slots[slot], v = *l;
-    bk_obj *type = bk_py_type(o);
-    if (local && type == bk_types.t_cell) return;
-    if (local && !live && !simple_type(type)) return;
-    v.box = Eimm(b, BK_HLOAD, 0, slot);
-    v.own = O_HOMES;
-    v.homes = home_bit(slot);
-    if (local && !live) { /* only that nothing happens when it is overwritten */
-        guard_type(b, &v, type);
-        l->simple = true;
+    bk_obj *type = o ? bk_py_type(o) : NULL;
+    if (local && type && type == bk_types.t_cell) return;
+    if (local && !live) {
+        entry_dead(b, slot, o, l);
         return;
     }
+    v.box = Eimm(b, BK_HLOAD, 0, slot);
+    if (!o) {
+        guard(b, E(b, BK_EQ, v.box, KP(b, NULL)), BK_G_UNBOUND);
+        return;
+    }
+    v.own = O_HOMES;
+    v.homes = home_bit(slot);
     bk_val probe = {.kind = V_VAL, .type = type, .box = v.box};
-    if (!local) {
+    if (local) guard(b, E(b, BK_NE, v.box, KP(b, NULL)), BK_G_UNBOUND);
+    else {
         entry_iterator(b, slot, &v, o);
         if (v.kind != V_VAL) {
             *l = v;
             return;
         }
     }
-    if (type == bk_types.t_none_type) guard_type(b, &v, type);
-    else if (is_num(&probe) && fits(&probe)) entry_number(b, &v, o);
+    bk_ndkey k;
+    if (is_num(&probe) && fits(&probe)) entry_number(b, &v, o);
     else {
         guard_type(b, &v, type);
-        bk_ndkey k;
         if (bk_py_ndkey(o, &k)) {
             if (type == bk_types.t_ndarray) np_guard(b, &v, &k);
             else v.nd = k;
@@ -140,7 +164,7 @@ static void build_entry(bk_builder *b) {
     begin_insn(b, f->pc);
     for (uint32_t i = 0; i < b->fn->nhome; i++) {
         bk_obj *o = bk_py_home_get(home, i);
-        if (o) entry_slot(b, i, o, i < ci->nlocals, i < ci->nlocals && bk_live(f->flow, f->pc, i));
+        if (o || i < ci->nlocals) entry_slot(b, i, o, i < ci->nlocals, i < ci->nlocals && bk_live(f->flow, f->pc, i));
     }
     if (f->flow->merge[f->pc]) flow_goto(b, f->pc, false);
 }

@@ -242,6 +242,7 @@ void *alloc(bk_builder *b, size_t size);                /* zeroed, from the aren
 /* build_ops.c and the families; each handles the current instruction and advances pc or ends the block */
 void build_insn(bk_builder *b);
 void build_generic(bk_builder *b);                      /* build_generic.c: the boxed lowering of the instruction */
+void reject_modular(bk_builder *b);                     /* build_num.c: neither of the two operands may be modular */
 void check_modular(bk_builder *b);                      /* build_num.c: modular ints must not reach this instruction */
 bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);      /* build_num.c; false: no fast path */
 bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);

@@ -92,7 +92,7 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
         else if (v->kind == V_VAL || v->kind == V_TUPLE) s->repr = R_PTR;
         if (p.outer_local || v->kind == V_VAL || v->kind == V_NULL || v->kind == V_TUPLE) return;
     }
-    if (p.outer_local && pref && p.dead) {
+    if (p.outer_local && pref && p.dead && (!v->clean || v->kind == V_NULL || v->simple || simple_type(v->type))) {
         s->repr = R_NUM;
         s->type = pref;
         return;
@@ -138,7 +138,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
     case R_NULL: return v->kind == V_NULL;
     case R_HOME:
         if (p.generic && p.outer_local) return true;
-        if (v->kind == V_NULL) return p.dead;
+        if (v->kind == V_NULL) return p.dead && s->simple;
         if (v->clean) {
             if (s->simple && !v->simple && !simple_type(v->type)) return false;
             if (s->type && s->type != v->type) return false;
@@ -150,7 +150,8 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         }
         return false;
     case R_NUM:
-        if (p.outer_local && p.dead) return true;
+        if (p.outer_local && p.dead) /* what the slot holds may be kept, if nobody waits for its death */
+            return !v->clean || v->kind == V_NULL || v->simple || simple_type(v->type);
         if (v->kind != V_VAL || v->type != s->type || !num_without_guard(v)) return false;
         if (p.outer_local) return true;
         if (!v->box || v->own == O_CONST) return true;

@@ -56,6 +56,11 @@ void check_modular(bk_builder *b) {
     no_modular(b, m);
 }
 
+void reject_modular(bk_builder *b) {
+    for (uint32_t k = 1; k <= 2; k++)
+        if (top(b, k)->modular) no_modular(b, top(b, k));
+}
+
 static bool may_be_modular(bk_builder *b) {
     const bk_prof *p = prof(b);
     bool wide = false;
@@ -230,6 +235,7 @@ static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *
 
 bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     if (op >= INPLACE) op -= INPLACE;
+    if ((x->modular || y->modular) && !(x->type && y->type && intlike(x) && intlike(y))) no_modular(b, x->modular ? x : y);
     if (!x->type || !y->type || op > XOR) return false;
     if (bk_py_np_typenum(x->type) >= 0 || bk_py_np_typenum(y->type) >= 0) return np_binary(b, op, x, y, out);
     if (intlike(x) && intlike(y)) return int_binary(b, op, x, y, out);

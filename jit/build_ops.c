@@ -197,7 +197,10 @@ static void op_binary(bk_builder *b, int op) {
         }
         push(b, out);
         next(b);
-    } else if (!b->ended) build_generic(b);
+    } else if (!b->ended) {
+        reject_modular(b);
+        build_generic(b);
+    }
 }
 
 static void op_compare(bk_builder *b, const bk_insn *in) {
