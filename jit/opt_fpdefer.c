@@ -1,13 +1,17 @@
 /* Deferring NumPy's floating-point warnings: the tests of results in an innermost loop are ORed into one value, which
- * is tested when the loop ends. If a result was not finite, the loop (a strip of it) is run again by the interpreter
- * from its preheader's entry snapshot, and NumPy warns at the right place. It pays when no other guard is left inside,
- * for then the loop may become vectors.
+ * is tested once. It pays when no other guard is left inside, for then the loop may become vectors.
  *
- * Running again must give the same: the loop may write only buffer data, and none that it reads. Of the addresses it
- * reads and writes only base, induction variable and scale are known, so guards before the loop compare the extents
- * that all accesses together span; a loop that stores through a base it also loads from is left alone. */
+ * A loop that stores nothing (a reduction) is tested when it ends; if a result was not finite, the interpreter runs it
+ * (a strip of it) again from the preheader's entry snapshot, and NumPy warns at the right place.
+ *
+ * A loop that stores is run twice: first a copy without the stores and with the tests, then, if all was finite, the
+ * loop itself without tests. So nothing was stored when a test fails, and code that a warning runs or an error that it
+ * becomes sees the arrays as they should be. Both runs must compute the same: the loop may write only buffer data, and
+ * none that it reads. Guards before the loop compare the extents that the accesses span; a loop that stores through a
+ * base it also loads from is left alone. */
 #include "opt_loop.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_ACCESS = 24 };
 enum {
@@ -217,49 +221,176 @@ static void collect(defer *x, bk_blk b, bk_ref bad) {
     x->out[b] = bad;
 }
 
-static bool transform(defer *x) {
+static void drop_guards(defer *x) {
+    bk_fn *f = x->f;
+    for (uint32_t n = 0; n < x->l->nblocks; n++)
+        for (uint32_t i = 0; i < f->blocks[x->l->blocks[n]].nins; i++) {
+            bk_ref r = f->blocks[x->l->blocks[n]].ins[i];
+            if (f->ins[r].op == BK_GUARD) bk_drop(x->o, r);
+        }
+}
+
+/* blocks in reverse postorder, the header first: their tests become one value, which is returned as it is when the
+ * header is left */
+static bk_ref collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
+    bk_fn *f = x->f;
+    bk_ref phi = bk_phi(f, blocks[0], BK_I);
+    bk_phi_add(f, phi, bk_ki(f, 0));
+    collect(x, blocks[0], phi);
+    for (uint32_t i = 1; i < n && !f->oom; i++) collect(x, blocks[i], value_in(x, blocks[i]));
+    if (!f->oom) bk_phi_add(f, phi, x->out[f->blocks[blocks[0]].preds[1]]);
+    return x->out[blocks[0]];
+}
+
+static void test(defer *x, bk_blk b, uint32_t at, bk_ref bad) {
+    bk_fn *f = x->f;
+    bk_ref fine = put(x, b, &at, BK_EQ, bad, bk_ki(f, 0));
+    bk_ref g = put(x, b, &at, BK_GUARD, fine, 0);
+    if (!g) return;
+    f->ins[g].snap = x->snap;
+    f->ins[g].imm = KIND_FPWARN;
+    f->ins[g].flags |= BK_F_HOISTED | BK_F_FPCHECK;
+}
+
+/* ---- the copy without stores -------------------------------------------------------------------------------- */
+
+static bk_ref mapped(const bk_ref *map, uint32_t n, bk_ref r) { return r < n && map[r] ? map[r] : r; }
+
+static void copy_ins(defer *x, bk_ref r, bk_blk to, bk_ref *map) {
+    bk_fn *f = x->f;
+    bk_ins in = f->ins[r];
+    if (in.op == BK_STORE) return;
+    bk_ref c = bk_ins_new(f, (bk_op)in.op, (bk_type)in.type, 0, 0, 0);
+    if (!c) return;
+    if (bk_ops[in.op].nargs == '*') {
+        uint32_t n = in.b;
+        bk_ref *list = malloc((n + 1) * sizeof *list);
+        if (!list) {
+            f->oom = 1;
+            return;
+        }
+        memcpy(list, f->args + in.a, n * sizeof *list);
+        in.a = bk_args_new(f, list, n);
+        free(list);
+    }
+    f->ins[c] = in;
+    bk_insert(f, to, f->blocks[to].nins, c);
+    map[r] = c;
+}
+
+static void copy_edges(defer *x, const bk_blk *bmap, bk_blk from, bk_blk after) {
+    bk_fn *f = x->f;
+    const bk_block *b = &f->blocks[from];
+    bk_block *c = &f->blocks[bmap[from]];
+    if (!bk_grow(f, (void **)&c->preds, &c->pcap, b->npreds, sizeof *c->preds)) return;
+    for (uint32_t k = 0; k < b->npreds; k++) c->preds[k] = b->preds[k] == x->l->pre ? x->l->pre : bmap[b->preds[k]];
+    for (uint32_t k = 0; k < b->nsucc; k++) c->succ[k] = b->succ[k] == x->exit ? after : bmap[b->succ[k]];
+    c->npreds = b->npreds;
+    c->nsucc = b->nsucc;
+    c->header = b->header;
+    c->count = b->count;
+    memcpy(c->prob, b->prob, sizeof c->prob);
+}
+
+/* copies the loop to bmap[]; `after` is where the copy ends */
+static void copy_loop(defer *x, bk_blk *bmap, bk_ref *map, uint32_t nins, bk_blk after) {
+    bk_fn *f = x->f;
+    const bk_loop *l = x->l;
+    for (uint32_t i = 0; i < l->nblocks && !f->oom; i++) {
+        bk_blk b = l->blocks[i];
+        for (uint32_t k = 0; k < f->blocks[b].nins && !f->oom; k++) copy_ins(x, f->blocks[b].ins[k], bmap[b], map);
+        copy_edges(x, bmap, b, after);
+    }
+    for (uint32_t i = 0; i < l->nblocks && !f->oom; i++) {
+        const bk_block *c = &f->blocks[bmap[l->blocks[i]]];
+        for (uint32_t k = 0; k < c->nins; k++)
+            for (uint32_t p = 0, n = bk_nopnds(f, c->ins[k]); p < n; p++) {
+                bk_ref *v = bk_opnd(f, c->ins[k], p);
+                *v = mapped(map, nins, *v);
+            }
+    }
+}
+
+/* pre -> copy -> after (the test, now the preheader) -> the loop */
+static void insert_copy(defer *x, bk_blk *bmap, bk_ref *map, uint32_t nins) {
     bk_fn *f = x->f;
     bk_loop *l = x->l;
-    x->snap = f->blocks[l->pre].entry_snap;
+    bk_blk after = bk_block_new(f), *order = malloc(l->nblocks * sizeof *order);
+    for (uint32_t i = 0; order && i < l->nblocks; i++) order[i] = bmap[l->blocks[i]] = bk_block_new(f);
+    free(x->out);
+    x->out = calloc(f->nblocks, sizeof *x->out);
+    if (!order || !x->out) f->oom = 1;
+    if (!f->oom) copy_loop(x, bmap, map, nins, after);
+    if (!f->oom) {
+        bk_block *a = &f->blocks[after];
+        bk_ref bad = collect_all(x, order, l->nblocks);
+        bk_emit(f, after, BK_JMP, BK_V, 0, 0, 0);
+        test(x, after, 0, bad);
+        bk_grow(f, (void **)&a->preds, &a->pcap, 1, sizeof *a->preds);
+        if (!f->oom) a->preds[a->npreds++] = order[0];
+        a->succ[a->nsucc++] = l->head;
+        a->preheader = true;
+        a->entry_snap = x->snap;
+        a->count = f->blocks[l->pre].count;
+        f->blocks[l->pre].succ[0] = order[0];
+        f->blocks[l->head].preds[0] = after;
+    }
+    free(order);
+}
+
+static bool run_twice(defer *x) {
+    bk_fn *f = x->f;
+    guard_disjoint(x);
+    uint32_t nins = f->nins;
+    bk_ref *map = calloc(nins, sizeof *map);
+    bk_blk *bmap = calloc(f->nblocks, sizeof *bmap);
+    if (map && bmap) insert_copy(x, bmap, map, nins);
+    else f->oom = 1;
+    free(map);
+    free(bmap);
+    if (!f->oom) drop_guards(x);
+    return !f->oom;
+}
+
+static bool test_at_end(defer *x) {
+    bk_fn *f = x->f;
     x->out = calloc(f->nblocks, sizeof *x->out);
     if (!x->out) return false;
-    if (x->stores) guard_disjoint(x);
-    bk_ref zero = bk_ki(f, 0), phi = bk_phi(f, l->head, BK_I);
-    bk_phi_add(f, phi, zero);
-    collect(x, l->head, phi);
-    for (uint32_t i = 1; i < l->nblocks && !f->oom; i++) collect(x, l->blocks[i], value_in(x, l->blocks[i]));
-    bk_phi_add(f, phi, x->out[f->blocks[l->head].preds[1]]);
+    bk_ref bad = collect_all(x, x->l->blocks, x->l->nblocks);
     uint32_t at = 0;
     const bk_block *e = &f->blocks[x->exit];
     while (at < e->nins && f->ins[e->ins[at]].op == BK_PHI) at++;
-    bk_ref fine = put(x, x->exit, &at, BK_EQ, x->out[l->head], zero);
-    bk_ref g = put(x, x->exit, &at, BK_GUARD, fine, 0);
-    if (g) {
-        f->ins[g].snap = x->snap;
-        f->ins[g].imm = KIND_FPWARN;
-        f->ins[g].flags |= BK_F_HOISTED | BK_F_FPCHECK;
-    }
-    free(x->out);
+    test(x, x->exit, at, bad);
     return !f->oom;
+}
+
+static bool defer_loop(bk_opt *o, bk_blk head) {
+    bk_cfg *cfg = bk_cfg_new(o->f);
+    defer *x = calloc(1, sizeof *x);
+    bk_loop l = {0};
+    bool ok = cfg && x;
+    if (ok && bk_loop_get(&l, o->f, cfg, head)) {
+        *x = (defer){.o = o, .f = o->f, .l = &l, .snap = o->f->blocks[l.pre].entry_snap};
+        if (check_shape(x)) {
+            ok = x->stores ? run_twice(x) : test_at_end(x);
+            bk_sweep(o->f);
+        }
+        free(x->out);
+    }
+    bk_loop_free(&l);
+    bk_cfg_free(cfg);
+    free(x);
+    return ok && !o->f->oom;
 }
 
 bool bk_pass_fpdefer(bk_opt *o) {
     uint32_t n = 0;
+    if (o->p->no_hoist) return true;
     bk_cfg *cfg = bk_cfg_new(o->f);
     bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
-    defer *x = malloc(sizeof *x);
-    bool ok = order && x;
-    for (uint32_t i = 0; ok && i < n && !o->p->no_hoist; i++) { /* no edge changes: the facts stay right */
-        bk_loop l;
-        if (bk_loop_get(&l, o->f, cfg, order[i])) {
-            *x = (defer){.o = o, .f = o->f, .l = &l};
-            if (check_shape(x)) ok = transform(x);
-        }
-        bk_loop_free(&l);
-        ok = ok && !o->f->oom;
-    }
-    free(x);
-    free(order);
+    bool ok = order != NULL;
     bk_cfg_free(cfg);
+    for (uint32_t i = 0; ok && i < n; i++) ok = defer_loop(o, order[i]);
+    free(order);
     return ok;
 }

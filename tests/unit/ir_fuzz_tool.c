@@ -101,6 +101,7 @@ static uint64_t clobber(bk_eval *e, bk_ref r) {
 static bk_fn *f;
 static bk_blk cur;
 static bk_ref ints[NI], floats[NF];
+static bk_ref the_index; /* of the loop whose body may become vectors; 0: any index */
 static uint32_t resume_no;
 static int loops_left, stmts_left;
 
@@ -183,6 +184,7 @@ static void element(uint32_t slot, bk_ref value, uint32_t dst) {
     bk_alias head = list ? BK_A_SIZE : BK_A_NDHEAD, data = list ? BK_A_ITEMS : BK_A_DATA;
     bk_memtype mt = list ? BK_M_I64 : BK_M_F64;
     bk_ref p = object_in(slot, list ? T_LIST : T_ARRAY, snap), index = int_operand();
+    if (the_index) index = the_index;
     if (chance(40)) {
         index = op(chance(70) ? BK_ADDOV : BK_ADD, index, bk_ki(f, (int64_t)below(4) - 2));
         if (f->ins[index].op == BK_ADDOV) f->ins[index].snap = snap;
@@ -288,6 +290,19 @@ static void if_stmt(int depth) {
     }
 }
 
+/* loads, float operations and stores of arrays over one index */
+static void vector_body(bk_ref i) {
+    the_index = i;
+    for (int n = 1 + (int)below(5); n > 0; n--) {
+        uint32_t k = below(10), slot = 2 + below(2);
+        if (k < 3) element(slot, 0, below(8));
+        else if (k < 4) element(slot, floats[below(NF)], 0);
+        else if (k < 5 && stmts_left > 10) stmts_left -= 5, if_stmt(4);
+        else float_stmt();
+    }
+    the_index = 0;
+}
+
 static void loop_stmt(int depth) {
     static const int64_t steps[] = {1, 1, 1, 1, 2, 3, -1, -2};
     bk_ref from = int_operand(), stop = int_operand(), hi[NI], hf[NF];
@@ -322,7 +337,8 @@ static void loop_stmt(int depth) {
     bk_edge(f, head, out);
     cur = body;
     if (iv < NI) ints[iv] = i;
-    stmts(depth + 1);
+    if (chance(30)) vector_body(i);
+    else stmts(depth + 1);
     uint32_t snap = snapshot(16);
     if (snap > 1) f->sframes[f->snaps[snap].frame].resume = place;
     bk_ref n = op(chance(70) ? BK_ADD : BK_ADDOV, i, by);
@@ -356,6 +372,10 @@ static void stmt(int depth) {
 }
 
 static void stmts(int depth) {
+    if (the_index) {
+        float_stmt();
+        return;
+    }
     for (int n = 1 + (int)below(depth ? 5 : 9); n > 0 && stmts_left > 0; n--) stmts_left--, stmt(depth);
 }
 
@@ -451,9 +471,9 @@ static bk_ref run(bk_eval *e, const bk_fn *fn, bool recording) {
     return bk_eval_run(e);
 }
 
-static bool known_state(state s, bool values_only) {
+static bool known_state(state s) {
     for (uint32_t i = 0; i < nstates; i++)
-        if (states[i].values == s.values && (values_only || states[i].memory == s.memory)) return true;
+        if (states[i].values == s.values && states[i].memory == s.memory) return true;
     return false;
 }
 
@@ -485,7 +505,8 @@ static void compare(uint64_t seed, const bk_fn *plain, const bk_fn *opt, const c
         if (b.broken) printf("v%u\n", b.broken);
         if (b.broken) complain(seed, "an operation marked nsw wraps", text, opt);
         uint8_t how = plain->ins[left].op;
-        if (!r && how >= BK_ADDOV && how <= BK_MULOV) { /* as below, and goes on for long */
+        bool fp = plain->ins[left].flags & BK_F_FPCHECK;          /* deferred to the end of a loop without polls */
+        if (!r && (fp || (how >= BK_ADDOV && how <= BK_MULOV))) { /* as below, and goes on for long */
             t->skipped++;
             free(b.vals);
             continue;
@@ -493,10 +514,9 @@ static void compare(uint64_t seed, const bk_fn *plain, const bk_fn *opt, const c
         if (!r) complain(seed, "does not end", text, opt);
         const bk_ins *in = &opt->ins[r];
         state s = state_at(&b, in->snap);
-        bool deferred = in->flags & BK_F_FPCHECK;
         bool early = (in->flags & (BK_F_HOISTED | BK_F_FPCHECK)) || in->op == BK_POLL;
         if (s.values == final.values && s.memory == final.memory) t->same++;
-        else if (early && known_state(s, deferred)) t->earlier++;
+        else if (early && known_state(s)) t->earlier++;
         else if (how >= BK_ADDOV && how <= BK_MULOV) t->skipped++; /* its result was not used: dropped */
         else {
             printf("original left at v%u, s%u; then v%u, s%u\n", left, plain->ins[left].snap, r, in->snap);
