@@ -114,6 +114,23 @@ static bool stores_what_it_loads(const defer *x) {
     return false;
 }
 
+/* A loop that will not become vectors costs more when it is run twice: unit steps only, no calls. */
+static bool twice_pays(const defer *x) {
+    const bk_fn *f = x->f;
+    for (uint32_t i = 0; i < x->nacc; i++) {
+        bk_ref v = x->acc[i].index;
+        if (x->acc[i].root) return false;
+        while (v && bk_variant(x->l, v) && f->ins[v].op != BK_PHI) {
+            if (f->ins[v].op == BK_MUL) return false;
+            v = bk_variant(x->l, f->ins[v].a) ? f->ins[v].a : f->ins[v].b;
+        }
+    }
+    for (uint32_t i = 0; i < x->l->nblocks; i++)
+        for (uint32_t k = 0; k < f->blocks[x->l->blocks[i]].nins; k++)
+            if (f->ins[f->blocks[x->l->blocks[i]].ins[k]].op == BK_CALL) return false;
+    return true;
+}
+
 /* one back edge, left only from its header */
 static bool check_shape(defer *x) {
     const bk_fn *f = x->f;
@@ -131,7 +148,7 @@ static bool check_shape(defer *x) {
         for (uint32_t k = 0; k < b->nins; k++)
             if (!check_ins(x, b->ins[k])) return false;
     }
-    return x->nguards > 0 && !(x->stores && stores_what_it_loads(x));
+    return x->nguards > 0 && (!x->stores || (!stores_what_it_loads(x) && twice_pays(x)));
 }
 
 /* ---- extents ------------------------------------------------------------------------------------------------ */

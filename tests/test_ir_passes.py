@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CASES = sorted((ROOT / "tests" / "ir").glob("*.txt"))
 SOURCES = ["jit/ir*.c", "jit/opt*.c", "jit/helpers.c", "jit/eval.c"]
-FUZZ_COUNT = int(os.environ.get("BACKEDGE_IR_FUZZ", "1500"))
+FUZZ_COUNT = int(os.environ.get("BACKEDGE_IR_FUZZ", "400"))
 
 
 def build(tool, to):
