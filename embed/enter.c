@@ -1,9 +1,12 @@
 /* Enters compiled code on an interpreter frame, and what must hold for that. */
 #include "embed.h"
 
-/* Stack slots above the frame's depth hold stale pointers: native code and exits rely on their being empty. */
-static void clear_above(bkp_frame *f, void **home, uint32_t nhome) {
-    for (uint32_t i = (uint32_t)(bkp_code(f)->co_nlocalsplus + bkp_depth(f)); i < nhome; i++) home[i] = bkp_slot(NULL);
+/* Native code and exits rely on each reference being its slot's own, and on the stack slots above the frame's depth,
+ * which hold stale pointers, being empty. */
+static void prepare(bkp_frame *f, void **home, uint32_t nhome) {
+    uint32_t used = (uint32_t)(bkp_code(f)->co_nlocalsplus + bkp_depth(f)), i = 0;
+    for (; i < used; i++) home[i] = bkp_own(home[i]);
+    for (; i < nhome; i++) home[i] = bkp_slot(NULL);
 }
 
 int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint64_t *buf) {
@@ -18,7 +21,7 @@ int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint6
     ctx.tstate = ts;
     ctx.frame = f;
     ctx.self_or_null = NULL;
-    clear_above(f, home, fn->nhome);
+    prepare(f, home, fn->nhome);
     if (fn->nxhome) memset(buf, 0, fn->nxhome * sizeof *buf);
     n = code->entry(home, buf, &ctx);
     return bk_deopt(ts, f, fn, code, buf, n) < 0 ? -1 : (int64_t)n;
@@ -38,7 +41,6 @@ static bool watched(PyThreadState *ts, PyCodeObject *co) {
 
 bool bk_py_may_enter(bk_frame *frame) {
     PyThreadState *ts = PyThreadState_GET();
-    return ts->tracing == 1 && ts->c_recursion_remaining > BKP_C_LIMIT / 2 && !ts->interp->eval_frame &&
-           !ts->c_tracefunc && !ts->c_profilefunc && !watched(ts, bkp_code((bkp_frame *)frame)) &&
-           !bk_raise_waiting(ts);
+    return ts->tracing == 1 && bkp_c_stack_left(ts) && !ts->interp->eval_frame && !ts->c_tracefunc &&
+           !ts->c_profilefunc && !watched(ts, bkp_code((bkp_frame *)frame)) && !bk_raise_waiting(ts);
 }

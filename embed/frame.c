@@ -6,7 +6,7 @@ bk_frame *bk_py_current_frame(void) { return (bk_frame *)bkp_current(PyThreadSta
 bk_obj *bk_py_frame_code(bk_frame *f) { return bkp_code((bkp_frame *)f); }
 
 bk_obj *bk_py_frame_func(bk_frame *f) {
-    PyObject *func = ((bkp_frame *)f)->f_funcobj;
+    PyObject *func = bkp_func((bkp_frame *)f);
     return func && PyFunction_Check(func) ? func : NULL;
 }
 

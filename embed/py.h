@@ -3,9 +3,13 @@
  * py_3XX.h and ops_3XX.h and one line here.
  *
  * What each version file gives (prefix bkp_):
- *   BKP_VERSION               0x030c ...; BKP_IP_ADD, BKP_BREAKER_BYTES, BKP_BREAKER_MASK, BKP_C_LIMIT
+ *   BKP_VERSION               0x030c ...; BKP_IP_ADD, BKP_BREAKER_BYTES, BKP_BREAKER_MASK, BKP_NULL_FIRST,
+ *                             BKP_LOCALS_WRITABLE, BKP_BRANCH_ANY, BKP_OPCODE_TABLES, BKP_IMMORTAL, BKP_HOME_TAG,
+ *                             BKP_ITER_SLOTS (of the operand stack, for a for loop's iterator)
  *   bkp_current, bkp_set_current    the thread's innermost interpreter frame
- *   bkp_code, bkp_set_code          a frame's code object
+ *   bkp_code, bkp_func        a frame's code object and function (or NULL)
+ *   bkp_init                  sets a new frame's fields, with empty locals
+ *   bkp_c_stack_left          half of the C stack is left
  *   bkp_ip                    address of the frame's instruction pointer field
  *   bkp_lasti                 the code unit a frame stands at, as f_lasti and tracebacks see it
  *   bkp_resume_event          inside a JUMP or PY_START callback: go on at a code unit
@@ -14,8 +18,10 @@
  *   bkp_breaker               address of the word that is polled
  *   bkp_home                  its localsplus array
  *   bkp_depth, bkp_set_depth  operand stack depth; valid in JUMP and PY_START callbacks and in frames that do not run
- *   bkp_peek, bkp_slot, bkp_close   a home slot's word: the object in it (NULL: empty), made from a new reference,
- * dropped bkp_check_layout          why the running interpreter has other layouts; NULL if it does not
+ *   bkp_peek, bkp_slot, bkp_close   a home slot: its object (NULL: empty), made of a new reference, dropped
+ *   bkp_own, bkp_retag        a word as native code needs it (the reference is the slot's own); one that native code
+ *                             left there, as the interpreter needs it
+ *   bkp_check_layout          why the running interpreter has other layouts; NULL if it does not
  */
 #ifndef BK_EMBED_PY_H
 #define BK_EMBED_PY_H
@@ -51,6 +57,12 @@
 #elif PY_VERSION_HEX >= 0x030d0000 && PY_VERSION_HEX < 0x030e0000
 #include "py_313.h"
 #define BKP_OPS "ops_313.h"
+#elif PY_VERSION_HEX >= 0x030e0000 && PY_VERSION_HEX < 0x030f0000
+#include "py_314.h"
+#define BKP_OPS "ops_314.h"
+#elif PY_VERSION_HEX >= 0x030f0000 && PY_VERSION_HEX < 0x03100000
+#include "py_315.h"
+#define BKP_OPS "ops_315.h"
 #else
 #error "no version file for this CPython: write py_3XX.h and ops_3XX.h"
 #endif

@@ -17,13 +17,15 @@
 #define BKP_NULL_FIRST false /* [callable, self or NULL, arguments...] */
 #define BKP_LOCALS_WRITABLE true
 #define BKP_BRANCH_ANY false /* conditional jumps and UNARY_NOT take only bools */
+#define BKP_IMMORTAL 0 /* the count is all ones */
+#define BKP_HOME_TAG 0
+#define BKP_ITER_SLOTS 1
 
 typedef _PyInterpreterFrame bkp_frame;
 
 static inline bkp_frame *bkp_current(PyThreadState *ts) { return ts->current_frame; }
 static inline void bkp_set_current(PyThreadState *ts, bkp_frame *f) { ts->current_frame = f; }
 static inline PyCodeObject *bkp_code(bkp_frame *f) { return (PyCodeObject *)f->f_executable; }
-static inline void bkp_set_code(bkp_frame *f, PyCodeObject *stolen) { f->f_executable = (PyObject *)stolen; }
 static inline void **bkp_ip(bkp_frame *f) { return (void **)&f->instr_ptr; }
 static inline _Py_CODEUNIT *bkp_lasti(bkp_frame *f) { return f->instr_ptr; }
 static inline void bkp_resume_event(bkp_frame *f, _Py_CODEUNIT *u) { f->instr_ptr = u; }
@@ -56,7 +58,16 @@ static inline const char *bkp_check_layout(void) {
     return NULL;
 }
 
+static inline PyObject *bkp_func(bkp_frame *f) { return f->f_funcobj; }
+/* func's reference is stolen */
+static inline void bkp_init(bkp_frame *f, PyFunctionObject *func, PyCodeObject *co) {
+    _PyFrame_Initialize(f, func, NULL, co, 0);
+}
+static inline bool bkp_c_stack_left(PyThreadState *ts) { return ts->c_recursion_remaining > BKP_C_LIMIT / 2; }
+
 static inline PyObject *bkp_peek(void *word) { return word; }
 static inline void *bkp_slot(PyObject *owned) { return owned; }
 static inline void bkp_close(void *word) { Py_XDECREF((PyObject *)word); }
+static inline void *bkp_own(void *word) { return word; }
+static inline void *bkp_retag(void *word) { return word; }
 #endif

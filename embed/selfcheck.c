@@ -35,7 +35,7 @@ static const char *check_frame(PyObject *func) {
     int lasti;
     if (!f || bkp_code(f) != (PyCodeObject *)PyFunction_GET_CODE(func))
         return "the current frame is not where it should be";
-    if (f->f_globals != PyFunction_GET_GLOBALS(func) || f->f_funcobj != func) return "frames have another layout";
+    if (f->f_globals != PyFunction_GET_GLOBALS(func) || bkp_func(f) != func) return "frames have another layout";
     if (!check_locals(f)) return "locals are not where they should be";
     if (!(fo = PyThreadState_GetFrame(ts))) return "there is no frame object";
     lasti = PyFrame_GetLasti(fo);
