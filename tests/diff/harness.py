@@ -84,10 +84,15 @@ class World:
 
 
 def _enable(world, names, options):
-    if FAKE:
-        return
     for name in names:
         backedge.jit(world.find(name), **options)
+
+
+def _disable(world, names):
+    for name in names:
+        func = inspect.unwrap(getattr(world.find(name), "__func__", world.find(name)))
+        if not FAKE and hasattr(func, "__code__"):
+            backedge._core.disable(func.__code__)
 
 
 def entered(func):
@@ -95,38 +100,46 @@ def entered(func):
     return sum(loop.get("entries", 0) for loop in backedge.explain(func).loops)
 
 
+def _run(world, name, the_case, names=()):
+    """All calls of a program in one world: their outcomes, and what is wrong with what was compiled. names: enabled."""
+    func = getattr(world.module, name)
+    argsets = func.case.argsets if hasattr(func, "case") else the_case.argsets
+    if the_case.setup:
+        getattr(world.module, the_case.setup)()
+    entries = backedge.stats().get("entries", 0)
+    seen = []
+    for _ in range(the_case.rounds):
+        for args in argsets:
+            fresh = args() if callable(args) else args
+            seen.append(observe(func, fresh, world.namespace))
+            del fresh
+    complaint = None
+    if names:
+        backedge._core.drain()
+        # by the process-wide count: a loop that was blacklisted at last has lost its own
+        if the_case.compiled and backedge.stats()["entries"] == entries:
+            complaint = "no native code was entered:\n" + explained(map(world.find, names))
+        for each in map(world.find, names):
+            backedge._core.disable(backedge._function_of(each).__code__)  # native code holds the constants it uses
+    return seen, _counts(argsets), complaint
+
+
 def compare(source, filename, name, the_case, options):
     """One program under one setting; raises AssertionError on any difference."""
     __tracebackhide__ = True
     plain, jit = World(source, filename), World(source, filename)
-    _enable(jit, (name, *the_case.jit), options)
-    outcomes = []
+    names = () if FAKE else (name, *the_case.jit)
+    _enable(jit, names, options)
+    want, want_counts, _ = _run(plain, name, the_case)
+    got, got_counts, complaint = _run(jit, name, the_case, names)
     for world in (plain, jit):
-        entries_before = backedge.stats().get("entries", 0)
-        func = getattr(world.module, name)
-        argsets = func.case.argsets if hasattr(func, "case") else the_case.argsets
-        if the_case.setup:
-            getattr(world.module, the_case.setup)()
-        seen = []
-        for _ in range(the_case.rounds):
-            for args in argsets:
-                fresh = args() if callable(args) else args
-                seen.append(observe(func, fresh, world.namespace))
-                del fresh
-        outcomes.append((seen, _counts(argsets)))
-    (want, want_counts), (got, got_counts) = outcomes
+        world.namespace.clear()  # breaks its cycles, so that code is freed now
     for call, (a, b) in enumerate(zip(want, got, strict=True)):
         wrong = list(a.differences(b))
         if wrong:
             raise AssertionError(f"{name}, call {call} of {len(want)}, {options}:\n" + "\n".join(wrong))
     assert want_counts == got_counts, f"{name}: reference counts of arguments: plain {want_counts}, jit {got_counts}"
-    if the_case.compiled and not FAKE:
-        backedge._core.drain()
-        # a loop that was blacklisted at last may have lost its own counts
-        assert backedge.stats()["entries"] > entries_before, "no native code was entered:\n" + explained(
-            jit.find(n) for n in (name, *the_case.jit)
-        )
-    return jit
+    assert complaint is None, complaint
 
 
 def require_compiled(*funcs):
