@@ -1,5 +1,6 @@
 // A generated loop nest of the shape that the graph builder makes, of about a given number of instructions: list and
-// array elements with their guards, int arithmetic that may overflow, boxed locals, diamonds. Uses the builder's API only.
+// array elements with their guards, int arithmetic that may overflow, boxed locals, diamonds. Uses the builder's API
+// only.
 #ifndef BK_IR_GEN_H
 #define BK_IR_GEN_H
 #include <cstdlib>
@@ -9,16 +10,17 @@ extern "C" {
 
 namespace ir_gen {
 constexpr int64_t type_list = 0x1000, type_float = 0x2000, type_array = 0x3000, type_int = 0x4000;
-constexpr uint32_t boxed_locals = 4;                              // home slots: list, array, a boxed local, the iterator
-enum Reason { type_guard = 1, overflow = 2, bounds = 4, array = 8 }; // in the order of bk_guards.def
+// home slots: lists, then arrays, a boxed local, the limit, and the iterator on the operand stack
+constexpr uint32_t lists = 4, arrays = 4, boxed = 8, bound = 9, iterator = 10;
+enum Reason { overflow = 2, bounds = 4, array = 8 }; // in the order of bk_guards.def
 
 class Loop {
-public:
+  public:
     // a loop of at least `size` instructions; the caller frees it
     explicit Loop(uint32_t size) : f(bk_fn_new("generated")) {
         if (!f) std::abort();
         reserve(size);
-        f->nhome = boxed_locals;
+        f->nhome = iterator + 1;
         f->ncodes = 1;
         begin();
         for (uint32_t part = 0; f->nins < size; part++) piece(part);
@@ -26,7 +28,7 @@ public:
     }
     bk_fn *const f;
 
-private:
+  private:
     bk_blk cur = 0, header = 0, leave = 0;
     bk_ref limit = 0, next = 0, phi_i = 0, phi_sum = 0, phi_count = 0;
     bk_ref i = 0, sum = 0, count = 0, item = 0, element = 0;
@@ -34,7 +36,7 @@ private:
 
     // snapshots have no builder of their own: room for one per guard
     void reserve(uint32_t size) {
-        f->scap = (size + 100) * 4, f->sfcap = f->snapcap = size + 100;
+        f->scap = (size + 100) * 13, f->sfcap = f->snapcap = size + 100;
         f->slots = static_cast<bk_slot *>(std::calloc(f->scap, sizeof *f->slots));
         f->sframes = static_cast<bk_sframe *>(std::calloc(f->sfcap, sizeof *f->sframes));
         f->snaps = static_cast<bk_snap *>(std::calloc(f->snapcap, sizeof *f->snaps));
@@ -51,12 +53,12 @@ private:
 
     uint32_t snapshot(bk_ref at) {
         bk_sframe frame{};
-        frame.first = f->nslots, frame.nslots = boxed_locals + 2, frame.depth = 1, frame.resume = 10 + 2 * f->nsnaps;
-        for (uint32_t k = 0; k + 1 < boxed_locals; k++) slot(BK_SK_HOME, 0, 0, 0, k);
+        frame.first = f->nslots, frame.nslots = iterator + 3, frame.depth = 1, frame.resume = 10 + 2 * f->nsnaps;
+        for (uint32_t k = 0; k < iterator; k++) slot(BK_SK_HOME, 0, 0, 0, k);
         slot(BK_SK_F64, sum);
         slot(BK_SK_I64, count);
-        if (at) slot(BK_SK_RANGE, at, limit, one, boxed_locals);
-        else slot(BK_SK_HOME, 0, 0, 0, boxed_locals - 1);
+        if (at) slot(BK_SK_RANGE, at, limit, one, iterator + 1);
+        else slot(BK_SK_HOME, 0, 0, 0, iterator);
         bk_snap snap{};
         snap.frame = f->nsframes, snap.nframes = 1;
         f->sframes[f->nsframes++] = frame;
@@ -85,7 +87,7 @@ private:
     void begin() {
         cur = bk_block_new(f);
         zero = bk_ki(f, 0), one = bk_ki(f, 1), sum = bk_kf(f, 0.0), count = zero;
-        bk_ref n = home(0);
+        bk_ref n = home(bound);
         guarded(BK_GTYPE, n, 0, type_int);
         limit = guarded(BK_UNBOXI, n, 0, overflow);
         bk_blk before = cur;
@@ -116,36 +118,38 @@ private:
         f->ins[x].snap = snapshot(phi_i);
     }
 
-    void list_item() {
-        bk_ref list = home(0);
+    // each element has an index of its own: CSE is not to fold the whole body into one
+    bk_ref index(uint32_t part) { return op(BK_ADD, i, bk_ki(f, part / 5)); }
+    void list_item(uint32_t part) {
+        bk_ref list = home(part / 5 % lists), at = index(part);
         guarded(BK_GTYPE, list, 0, type_list);
         bk_ref size = bk_load(f, cur, BK_M_I64, BK_A_SIZE, list, 0, 0, 16);
-        guarded(BK_GUARD, op(BK_ULT, i, size), 0, bounds);
+        guarded(BK_GUARD, op(BK_ULT, at, size), 0, bounds);
         bk_ref items = bk_load(f, cur, BK_M_PTR, BK_A_ITEMPTR, list, 0, 0, 24);
-        item = bk_load(f, cur, BK_M_PTR, BK_A_ITEMS, items, i, 8, 0);
+        item = bk_load(f, cur, BK_M_PTR, BK_A_ITEMS, items, at, 8, 0);
         guarded(BK_GTYPE, item, 0, type_float);
         sum = op(BK_FADD, sum, op(BK_FMUL, op(BK_UNBOXF, item), bk_kf(f, 0.5), BK_F), BK_F);
     }
     void boxed_local() {
         op(BK_INCREF, item);
-        bk_ref old = home(2), set = op(BK_HSTORE, item);
-        f->ins[set].imm = 2;
+        bk_ref old = home(boxed), set = op(BK_HSTORE, item);
+        f->ins[set].imm = boxed;
         op(BK_XDECREFN, old);
     }
     void ints(uint32_t part) {
-        bk_ref x = op(BK_XOR, i, bk_ki(f, part & 7), BK_I);
+        bk_ref x = op(BK_XOR, i, bk_ki(f, part), BK_I);
         count = guarded(BK_ADDOV, count, op(BK_AND, x, bk_ki(f, 255), BK_I), overflow);
     }
-    void array_element() {
-        bk_ref a = home(1);
+    void array_element(uint32_t part) {
+        bk_ref a = home(lists + part / 5 % arrays), at = index(part);
         guarded(BK_GTYPE, a, 0, type_array);
         bk_ref ndim = bk_load(f, cur, BK_M_I32, BK_A_NDHEAD, a, 0, 0, 24);
         guarded(BK_GUARD, op(BK_EQ, ndim, one), 0, array);
         bk_ref shape = bk_load(f, cur, BK_M_PTR, BK_A_NDHEAD, a, 0, 0, 32);
         bk_ref len = bk_load(f, cur, BK_M_I64, BK_A_NDHEAD, shape, 0, 0, 0);
-        guarded(BK_GUARD, op(BK_ULT, i, len), 0, bounds);
+        guarded(BK_GUARD, op(BK_ULT, at, len), 0, bounds);
         bk_ref data = bk_load(f, cur, BK_M_PTR, BK_A_NDHEAD, a, 0, 0, 16);
-        element = bk_load(f, cur, BK_M_F64, BK_A_DATA, data, i, 8, 0);
+        element = bk_load(f, cur, BK_M_F64, BK_A_DATA, data, at, 8, 0);
         sum = op(BK_FADD, sum, element, BK_F);
     }
     void diamond() {
@@ -164,11 +168,11 @@ private:
     }
     void piece(uint32_t part) {
         switch (part % 5) {
-        case 0: list_item(); break;
+        case 0: list_item(part); break;
         case 1: ints(part); break;
         case 2: boxed_local(); break;
         case 3: diamond(); break;
-        default: array_element(); break;
+        default: array_element(part); break;
         }
     }
 };

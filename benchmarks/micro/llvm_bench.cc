@@ -1,5 +1,6 @@
 // The code generator's time by region size: lowering, LLVM's passes, emission with loading, and the whole compile.
-// Usage: llvm_bench BACKEND.so [Google Benchmark options]
+// Usage: bench_llvm [BACKEND.so] [Google Benchmark options]; without it, the backend of the same build directory.
+#include "beside.h"
 #include <benchmark/benchmark.h>
 #include <cstdio>
 #include <cstring>
@@ -14,17 +15,15 @@ const bk_backend *backend;
 const int32_t valid = 1;
 bk_layout layout;
 
-enum Part { lowering, passes, emission, whole };
-
 // arguments: guards, values carried around the loop, optimisation level
-void compile(benchmark::State &state, Part part) {
+void compile(benchmark::State &state) {
     bk_fn *fn = generate(static_cast<uint32_t>(state.range(0)), static_cast<uint32_t>(state.range(1)));
     bk_compile_opts options{};
     options.layout = &layout;
     options.helpers = bk_helpers;
     options.valid = &valid;
     options.level = static_cast<int>(state.range(2));
-    double bytes = 0;
+    double lowering = 0, passes = 0, emission = 0, bytes = 0;
     for (auto _ : state) {
         bk_code code;
         char err[300];
@@ -32,11 +31,15 @@ void compile(benchmark::State &state, Part part) {
             state.SkipWithError(err);
             break;
         }
-        const double ms[] = {code.lower_ms, code.opt_ms, code.emit_ms, code.lower_ms + code.opt_ms + code.emit_ms};
-        state.SetIterationTime(ms[part] / 1e3);
+        state.SetIterationTime((code.lower_ms + code.opt_ms + code.emit_ms) / 1e3);
+        lowering += code.lower_ms, passes += code.opt_ms, emission += code.emit_ms;
         bytes = static_cast<double>(code.code_bytes);
         backend->release(&code);
     }
+    const auto mean = benchmark::Counter::kAvgIterations;
+    state.counters["lowering_ms"] = benchmark::Counter(lowering, mean);
+    state.counters["passes_ms"] = benchmark::Counter(passes, mean);
+    state.counters["emission_ms"] = benchmark::Counter(emission, mean);
     state.counters["bytes"] = bytes;
     bk_fn_free(fn);
 }
@@ -48,9 +51,9 @@ void sizes(benchmark::internal::Benchmark *b) {
             b->Args({guards, carried, level});
 }
 
-bool open_backend(const char *path) {
+bool open_backend(const std::string &path) {
     char err[300] = "";
-    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *so = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     using opener = const bk_backend *(*)(char *, size_t);
     auto open = so ? reinterpret_cast<opener>(dlsym(so, "bk_backend_open")) : nullptr;
     backend = open ? open(err, sizeof err) : nullptr;
@@ -59,17 +62,18 @@ bool open_backend(const char *path) {
 }
 } // namespace
 
-BENCHMARK_CAPTURE(compile, lowering, lowering)->Apply(sizes);
-BENCHMARK_CAPTURE(compile, passes, passes)->Apply(sizes);
-BENCHMARK_CAPTURE(compile, emission, emission)->Apply(sizes);
-BENCHMARK_CAPTURE(compile, whole, whole)->Apply(sizes);
+BENCHMARK(compile)->Apply(sizes);
 
 int main(int argc, char **argv) {
-    if (argc < 2 || !open_backend(argv[1])) return 1;
-    argv[1] = argv[0];
-    argc--;
-    argv++;
+    const bool given = argc > 1 && std::strstr(argv[1], ".so");
+    if (!open_backend(given ? argv[1] : build_directory() + "/backedge/_backedge_llvm.so")) return 1;
+    if (given) {
+        argv[1] = argv[0];
+        argc--;
+        argv++;
+    }
     benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     benchmark::RunSpecifiedBenchmarks();
     return 0;
 }
