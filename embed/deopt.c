@@ -48,6 +48,11 @@ static void make_values(bk_leaving *l) {
         l->m.slot = &l->m.fn->slots[s->first];
         l->m.first_home = s->home;
         for (uint32_t k = 0; k < n; k++) {
+            if (i == 0 && l->m.slot->kind == BK_SK_HOME && l->m.slot->sub == k) { /* most slots: they stay */
+                l->values[k] = BK_KEEP_SLOT;
+                l->m.slot++, l->m.loc += 3;
+                continue;
+            }
             l->m.index = k;
             l->m.top = true;
             l->values[l->start[i] + k] = bk_mat_slot(&l->m);

@@ -27,16 +27,24 @@ int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint6
     return bk_deopt(ts, f, fn, code, buf, n) < 0 ? -1 : (int64_t)n;
 }
 
-/* Tools other than ours that have any event on, everywhere or for this code. sys.settrace and sys.setprofile are such
- * tools, in whatever thread they were called. */
+/* the bits of other tools than ours in a table of one byte per event */
+static inline uint64_t others(const uint8_t *tools, size_t n) {
+    uint64_t any = 0, w;
+    for (size_t i = 0; i < n; i += sizeof w) {
+        w = 0;
+        memcpy(&w, tools + i, n - i < sizeof w ? n - i : sizeof w);
+        any |= w;
+    }
+    return any & ~(0x0101010101010101u << BK_TOOL);
+}
+
+/* Another tool has any event on, everywhere or for this code. sys.settrace and sys.setprofile are such tools, in
+ * whatever thread they were called. */
 static bool watched(PyThreadState *ts, PyCodeObject *co) {
-    const uint8_t *global = ts->interp->monitors.tools;
-    uint8_t any = 0;
-    for (size_t i = 0; i < sizeof ts->interp->monitors.tools; i++) any |= global[i];
-    if (co->_co_monitoring)
-        for (size_t i = 0; i < sizeof co->_co_monitoring->local_monitors.tools; i++)
-            any |= co->_co_monitoring->local_monitors.tools[i];
-    return (any & ~(1u << BK_TOOL)) != 0;
+    const _Py_GlobalMonitors *global = &ts->interp->monitors;
+    const _PyCoMonitoringData *local = co->_co_monitoring;
+    return others(global->tools, sizeof global->tools) ||
+           (local && others(local->local_monitors.tools, sizeof local->local_monitors.tools));
 }
 
 bool bk_py_may_enter(bk_frame *frame) {

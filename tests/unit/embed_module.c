@@ -3,7 +3,6 @@
 #include "../../embed/embed.h"
 #include "../../embed/settings.h"
 #include <string.h>
-#include <time.h>
 
 /* ---- what the real driver defines ---- */
 const bk_paraminfo bk_param_table[] = {
@@ -90,7 +89,7 @@ typedef struct plan {
 } plan;
 static plan *plans, *running;
 static PyObject *insn_log;
-static long jump_events, start_events, depth_checked, depth_wrong, refused, entered, last_exit, bench_ticks;
+static long jump_events, start_events, depth_checked, depth_wrong, refused, entered, last_exit;
 static int disable_insn = 1;
 
 static uint64_t bits_of(PyObject *v) {
@@ -134,9 +133,9 @@ static uint32_t native_entry(void **home, uint64_t *buf, bk_ctx *ctx) {
         buf[p->fn.nxhome + i] = bits_of(PyList_GET_ITEM(p->values, i));
     while (p->home_set && PyDict_Next(p->home_set, &pos, &k, &v)) {
         void **slot = &home[PyLong_AsLong(k)];
-        PyObject *old = *slot;
+        void *old = *slot;
         *slot = Py_NewRef(v);
-        Py_XDECREF(old);
+        bkp_close(old);
     }
     call_entry(p);
     return 0;
@@ -237,9 +236,7 @@ static int run_plans(bk_obj *code, bk_frame *f, long to) {
         plan *outer = running;
         running = p;
         entered++;
-        uint64_t t = __builtin_ia32_rdtsc();
         last_exit = bk_py_enter(f, &p->fn, &p->native, p->buf);
-        bench_ticks += (long)(__builtin_ia32_rdtsc() - t);
         running = outer;
         break;
     }
@@ -315,9 +312,9 @@ static PyObject *events(PyObject *self, PyObject *args) {
 
 static PyObject *counters(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
-    PyObject *d = Py_BuildValue("{slslslslslslslslsssi}", "jumps", jump_events, "starts", start_events, "checked",
+    PyObject *d = Py_BuildValue("{slslslslslslslsssi}", "jumps", jump_events, "starts", start_events, "checked",
                                 depth_checked, "wrong", depth_wrong, "refused", refused, "entered", entered, "exit",
-                                last_exit, "ticks", bench_ticks, "calls", calls, "freed", freed_states);
+                                last_exit, "calls", calls, "freed", freed_states);
     return d;
 }
 
@@ -340,7 +337,7 @@ static PyObject *clear(PyObject *self, PyObject *unused) {
         drop_plan(p);
     }
     plans = NULL;
-    jump_events = start_events = depth_checked = depth_wrong = refused = entered = bench_ticks = 0;
+    jump_events = start_events = depth_checked = depth_wrong = refused = entered = 0;
     calls[0] = 0;
     Py_RETURN_NONE;
 }
