@@ -184,18 +184,28 @@ static bk_ref as_bool(bk_builder *b, bk_val *v) {
     }
 }
 
-/* A NumPy int is cast as in C, by its low bits; a Python int and what a float truncates to must be a value of the
- * type, or NumPy raises or warns. */
+/* every value of the NumPy integer type `from` is one of `to` */
+static bool holds(int to, int from) {
+    const np_dtype *t = &np_dtypes[to], *f = &np_dtypes[from];
+    return t->kind == f->kind ? t->bits >= f->bits : f->kind == NK_UINT && t->bits > f->bits;
+}
+
+/* An int, or what a float truncates to, must be a value of the type: else NumPy raises, warns or wraps, by version. */
 static bk_ref as_int(bk_builder *b, bk_val *v, int tn) {
     np_kind kind = np_kind_of(v);
     if (kind == NK_COMPLEX) return 0;
-    bk_ref n;
     if (kind == NK_FLOAT) {
         bk_ref d = np_double(b, v);
         guard(b, E(b, BK_AND, E(b, BK_FGE, d, KF(b, -0x1p63)), E(b, BK_FLT, d, KF(b, 0x1p63))), BK_G_RANGE);
-        n = E(b, BK_F2I, d, 0);
-    } else n = np_int(b, v);
-    if (kind == NK_FLOAT || v->type == bk_types.t_int) guard(b, np_in_range(b, n, tn), BK_G_RANGE);
+        bk_ref n = E(b, BK_F2I, d, 0);
+        guard(b, np_in_range(b, n, tn), BK_G_RANGE);
+        return n;
+    }
+    bk_ref n = np_int(b, v);
+    int from = bk_py_np_typenum(v->type);
+    if (kind == NK_BOOL || (from >= 0 && holds(tn, from))) return n;
+    if (kind == NK_UINT && np_dtypes[from].bits == 64) guard(b, E(b, BK_GE, n, KI(b, 0)), BK_G_RANGE);
+    guard(b, np_in_range(b, n, tn), BK_G_RANGE);
     return n;
 }
 
