@@ -242,6 +242,7 @@ static void publish(bk_codestate *s, bk_anchor *a) {
         bk_region_drop(r);
         return;
     }
+    r->counted = true;
     bk_code_bytes += r->code.code_bytes;
     bk_region *old = a->region;
     a->region = r;

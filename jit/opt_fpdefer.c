@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ACCESS = 24 };
+enum { MAX_ACCESS = 24, MAX_SUMS = 8 };
 enum {
 #define BK_GUARD(name, text, sentence) KIND_##name,
 #include "bk_guards.def"
@@ -41,6 +41,9 @@ typedef struct {
     bk_iv iv; /* of the access being computed */
     uint32_t snap;
     bk_ref *out; /* per block: the OR at its end */
+    bk_blk sum_head;
+    bk_ref sums[MAX_SUMS]; /* header phis to be tested at the end */
+    uint32_t nsums;
 } defer;
 
 /* the induction phi that v follows through sums and products with invariants; 0 none, or nothing bounds it */
@@ -225,15 +228,67 @@ static bk_ref value_in(defer *x, bk_blk b) {
     return phi;
 }
 
+/* ---- tests that others make needless ------------------------------------------------------------------------ */
+
+/* x is not finite, so y = op(.., x, ..) is not */
+static bool carries_on(const bk_fn *f, bk_ref x, bk_ref y) {
+    const bk_ins *in = &f->ins[y];
+    switch (in->op) {
+    case BK_FADD:
+    case BK_FSUB:
+    case BK_FMUL: return in->a == x || in->b == x;
+    case BK_FDIV:
+    case BK_FNEG:
+    case BK_FABS:
+    case BK_FSQRT: return in->a == x;
+    default: return false;
+    }
+}
+
+/* the value whose finiteness guard r tests, 0 if it is no such guard */
+static bk_ref tested(const bk_fn *f, bk_ref r) {
+    const bk_ins *in = &f->ins[r];
+    if (in->op != BK_GUARD || !(in->flags & BK_F_FPCHECK) || f->ins[in->a].op != BK_FFINITE) return 0;
+    return f->ins[in->a].a;
+}
+
+/* is the test of x in block b, at `at`, made by a later one of the same block? */
+static bool covered(const bk_fn *f, bk_blk b, uint32_t at, bk_ref v) {
+    const bk_block *bl = &f->blocks[b];
+    for (uint32_t i = at + 1; i < bl->nins; i++) {
+        bk_ref w = tested(f, bl->ins[i]);
+        if (w && w != v && carries_on(f, v, w)) return true;
+    }
+    return false;
+}
+
+/* v is what a header phi becomes by v = op(phi, ..): once not finite it stays so, and one test at the end is enough */
+static bool sums_up(defer *x, bk_ref v) {
+    const bk_fn *f = x->f;
+    const bk_block *h = &f->blocks[x->sum_head];
+    for (uint32_t i = 0; i < h->nins && f->ins[h->ins[i]].op == BK_PHI; i++) {
+        bk_ref phi = h->ins[i];
+        if (f->args[f->ins[phi].a + 1] != v || !carries_on(f, phi, v)) continue;
+        for (uint32_t k = 0; k < x->nsums; k++)
+            if (x->sums[k] == phi) return true;
+        if (x->nsums == MAX_SUMS) return false;
+        x->sums[x->nsums++] = phi;
+        return true;
+    }
+    return false;
+}
+
 static void collect(defer *x, bk_blk b, bk_ref bad) {
     bk_fn *f = x->f;
     for (uint32_t i = 0; i < f->blocks[b].nins && !f->oom; i++) {
         bk_ref r = f->blocks[b].ins[i];
         if (f->ins[r].op != BK_GUARD) continue;
-        bk_ref no = put(x, b, &i, BK_NOT, f->ins[r].a, 0);
-        bad = put(x, b, &i, BK_OR, bad, put(x, b, &i, BK_B2I, no, 0));
         bk_drop(x->o, r);
         x->o->st->fpdeferred++;
+        bk_ref v = tested(f, r);
+        if (v && (covered(f, b, i, v) || sums_up(x, v))) continue;
+        bk_ref no = put(x, b, &i, BK_NOT, f->ins[r].a, 0);
+        bad = put(x, b, &i, BK_OR, bad, put(x, b, &i, BK_B2I, no, 0));
     }
     x->out[b] = bad;
 }
@@ -251,6 +306,7 @@ static void drop_guards(defer *x) {
  * header is left */
 static bk_ref collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
     bk_fn *f = x->f;
+    x->sum_head = blocks[0];
     bk_ref phi = bk_phi(f, blocks[0], BK_I);
     bk_phi_add(f, phi, bk_ki(f, 0));
     collect(x, blocks[0], phi);
@@ -262,6 +318,8 @@ static bk_ref collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
 static void test(defer *x, bk_blk b, uint32_t at, bk_ref bad) {
     bk_fn *f = x->f;
     bk_ref fine = put(x, b, &at, BK_EQ, bad, bk_ki(f, 0));
+    for (uint32_t k = 0; k < x->nsums; k++)
+        fine = put(x, b, &at, BK_AND, fine, put(x, b, &at, BK_FFINITE, x->sums[k], 0));
     bk_ref g = put(x, b, &at, BK_GUARD, fine, 0);
     if (!g) return;
     f->ins[g].snap = x->snap;
@@ -381,6 +439,26 @@ static bool test_at_end(defer *x) {
     return !f->oom;
 }
 
+/* Where tests stay: one is needless if a later one covers it and leaves to the same state, with nothing between them
+ * that could be seen. */
+static void drop_covered(bk_opt *o, bk_blk b) {
+    bk_fn *f = o->f;
+    const bk_block *bl = &f->blocks[b];
+    for (uint32_t i = 0; i < bl->nins; i++) {
+        bk_ref v = tested(f, bl->ins[i]);
+        if (!v) continue;
+        for (uint32_t k = i + 1; k < bl->nins; k++) {
+            bk_ref r = bl->ins[k], w = tested(f, r);
+            bool guard = bk_ops[f->ins[r].op].flags & BK_OF_GUARD;
+            if (guard ? f->ins[r].snap != f->ins[bl->ins[i]].snap : !bk_droppable(f, r)) break;
+            if (!w || w == v || !carries_on(f, v, w)) continue;
+            bk_drop(o, bl->ins[i]);
+            o->st->guards_removed++;
+            break;
+        }
+    }
+}
+
 static bool defer_loop(bk_opt *o, bk_blk head) {
     bk_cfg *cfg = bk_cfg_new(o->f);
     defer *x = calloc(1, sizeof *x);
@@ -409,5 +487,6 @@ bool bk_pass_fpdefer(bk_opt *o) {
     bk_cfg_free(cfg);
     for (uint32_t i = 0; ok && i < n; i++) ok = defer_loop(o, order[i]);
     free(order);
+    for (bk_blk b = 0; ok && b < o->f->nblocks; b++) drop_covered(o, b);
     return ok;
 }

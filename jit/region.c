@@ -27,7 +27,7 @@ bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket) {
 
 static void region_free(bk_region *r) {
     if (r->code.entry) {
-        bk_code_bytes -= r->code.code_bytes;
+        if (r->counted) bk_code_bytes -= r->code.code_bytes;
         char err[8];
         const bk_backend *be = bk_py_backend(err, sizeof err);
         if (be) be->release(&r->code);
