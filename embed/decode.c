@@ -16,11 +16,15 @@
 typedef enum {
     F_NONE,
     F_ARG,
-    F_CELL,  /* a cell or free variable is set up */
-    F_LOW1,  /* arg2: the low bit */
-    F_LOW2,  /* arg2: the two low bits */
-    F_PAIR,  /* arg, arg2: four bits each */
-    F_CONST, /* value: the constant */
+    F_CELL,   /* a cell or free variable is set up */
+    F_LOW1,   /* arg2: the low bit */
+    F_LOW2,   /* arg2: the two low bits */
+    F_PAIR,   /* arg, arg2: four bits each */
+    F_CONST,  /* value: the constant */
+    F_SMALL,  /* value: the int that the argument is */
+    F_COMMON, /* value: a constant that the interpreter keeps */
+    F_BINARY, /* may be a subscript */
+    F_ONE,    /* arg: 1 */
     F_COMPARE,
     F_FORMAT, /* arg: two low bits, arg2: the third */
     F_FORWARD,
@@ -71,6 +75,12 @@ static void set_arg(bk_decoder *d, bk_insn *in, int32_t arg) {
     case F_CONST:
         if ((uint32_t)arg < ci->nconsts) in->value = ci->consts[arg];
         break;
+    case F_SMALL: in->value = PyLong_FromLong(arg), Py_DECREF(in->value); break; /* immortal */
+    case F_COMMON: in->value = BKP_COMMON_CONST(arg); break;
+    case F_BINARY:
+        if (arg == BKP_NB_SUBSCR) in->op = BC_BINARY_SUBSCR, in->arg = 0;
+        break;
+    case F_ONE: in->arg = 1; break;
     case F_COMPARE: in->arg = arg >> BKP_CMP_SHIFT, in->arg2 = (arg & BKP_CMP_BOOL) != 0; break;
     case F_FORMAT: in->arg = arg & 3, in->arg2 = (arg & 4) != 0; break;
     default: break;
@@ -170,7 +180,7 @@ static void reach(bk_decoder *d, int64_t n, int depth) {
 
 static void flow_for_iter(bk_decoder *d, uint32_t n, int depth) {
     reach(d, n + 1, depth + 1);
-    reach(d, d->ci->insns[n].target, depth - 1);
+    reach(d, d->ci->insns[n].target, depth - BKP_ITER_SLOTS);
     /* an inlined generator returns to the END_FOR before the target, with its value on top of the iterator */
     uint32_t end = (uint32_t)(units_end(d, n) + (uint32_t)d->arg[n]);
     if (end < d->ci->nbytes / 2 && d->ci->index[end] != 0xffff) reach(d, d->ci->index[end], depth + 1);

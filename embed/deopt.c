@@ -68,6 +68,7 @@ static void write_real(bk_leaving *l) {
         PyObject *v = l->values[k];
         if (v == BK_KEEP_SLOT) {
             l->values[k] = NULL;
+            home[k] = bkp_retag(home[k]);
             continue;
         }
         /* the operand stack above the entry's depth holds nothing yet */

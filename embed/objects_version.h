@@ -5,7 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #endif
 #include <Python.h>
-#if PY_VERSION_HEX < 0x030c0000 || PY_VERSION_HEX >= 0x030e0000
+#if PY_VERSION_HEX < 0x030c0000 || PY_VERSION_HEX >= 0x03100000
 #error "embed/objects_version.h: unknown CPython version, check every layout in this file"
 #endif
 #ifndef Py_BUILD_CORE

@@ -4,6 +4,8 @@
 #define BKP_END_FOR_UNITS 2     /* a FOR_ITER that is exhausted goes on behind this many units at its jump's target */
 #define BKP_CMP_SHIFT 5
 #define BKP_CMP_BOOL 16         /* bit of COMPARE_OP that asks for a bool; 0: there is none */
+#define BKP_NB_SUBSCR (-1)      /* argument of BINARY_OP that subscripts; -1: BINARY_SUBSCR does */
+#define BKP_COMMON_CONST(i) NULL
 #define BK_OPCODES(X)                                                                                                  \
     X(NOP, NOP, NONE) X(RESUME, NOP, NONE)                                                                             \
     X(MAKE_CELL, PROLOGUE, CELL) X(COPY_FREE_VARS, PROLOGUE, CELL)                                                     \

@@ -141,7 +141,7 @@ typedef struct {
 static const bk_place places[BC_COUNT] = {
 #define X(name, base, per_arg, place) [BC_##name] = {true, base, per_arg, place},
     X(UNARY_NEGATIVE, 1, 0, 0)  X(UNARY_INVERT, 1, 0, 0)    X(TO_BOOL, 1, 0, 0)         X(GET_ITER, 1, 0, 0)
-    X(FOR_ITER, 1, 0, 0)        X(LOAD_ATTR, 1, 0, 0)       X(DELETE_ATTR, 1, 0, 0)     X(UNPACK_SEQUENCE, 1, 0, 0)
+    X(LOAD_ATTR, 1, 0, 0)       X(DELETE_ATTR, 1, 0, 0)     X(UNPACK_SEQUENCE, 1, 0, 0) X(FOR_ITER, BKP_ITER_SLOTS, 0, 0)
     X(CONVERT_VALUE, 1, 0, 0)   X(FORMAT_SIMPLE, 1, 0, 0)   X(LIST_EXTEND, 1, 0, 0)     X(SET_UPDATE, 1, 0, 0)
     X(SET_ADD, 1, 0, 0)         X(BINARY_OP, 2, 0, 0)       X(BINARY_SUBSCR, 2, 0, 0)   X(DELETE_SUBSCR, 2, 0, 0)
     X(COMPARE_OP, 2, 0, 0)      X(FORMAT_WITH_SPEC, 2, 0, 0) X(MAP_ADD, 2, 0, 0)        X(BINARY_SLICE, 3, 0, 0)
@@ -175,7 +175,13 @@ int bk_poison_place(const bk_insn *in, PyObject *exc) {
     case BC_FOR_ITER: return PyErr_GivenExceptionMatches(exc, PyExc_StopIteration) ? NO : p->place;
     case BC_CALL_INTRINSIC_1: return in->arg == INTRINSIC_UNARY_POSITIVE ? p->place : NO;
     case BC_BUILD_SET:
-    case BC_BUILD_MAP: return in->arg > 0 ? p->place : NO;
+    case BC_BUILD_MAP:
+        if (in->arg == 0) return NO;
+        /* fallthrough */
+    case BC_SET_ADD:
+    case BC_MAP_ADD:
+        /* a TypeError of hashing a key gets another text there */
+        return BKP_HASH_TEXT && PyErr_GivenExceptionMatches(exc, PyExc_TypeError) ? NO : p->place;
     default: return p->place;
     }
 }

@@ -16,8 +16,9 @@
 #define BKP_NULL_FIRST true /* [NULL or method, callable or self, arguments...] */
 #define BKP_LOCALS_WRITABLE false
 #define BKP_BRANCH_ANY true /* conditional jumps and UNARY_NOT take any object */
-#define BKP_IMMORTAL 0 /* the count is all ones */
+#define BKP_IMMORTAL 0      /* the count is all ones */
 #define BKP_HOME_TAG 0
+#define BKP_HASH_TEXT false
 #define BKP_ITER_SLOTS 1
 
 typedef _PyInterpreterFrame bkp_frame;

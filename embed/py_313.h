@@ -17,8 +17,9 @@
 #define BKP_NULL_FIRST false /* [callable, self or NULL, arguments...] */
 #define BKP_LOCALS_WRITABLE true
 #define BKP_BRANCH_ANY false /* conditional jumps and UNARY_NOT take only bools */
-#define BKP_IMMORTAL 0 /* the count is all ones */
+#define BKP_IMMORTAL 0       /* the count is all ones */
 #define BKP_HOME_TAG 0
+#define BKP_HASH_TEXT false
 #define BKP_ITER_SLOTS 1
 
 typedef _PyInterpreterFrame bkp_frame;

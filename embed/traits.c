@@ -7,7 +7,7 @@ const bk_traits *bk_py;
 
 static void fill_layout(bk_layout *l) {
     l->refcnt = offsetof(PyObject, ob_refcnt);
-    l->immortal = 0;
+    l->immortal = BKP_IMMORTAL;
     l->type = offsetof(PyObject, ob_type);
     l->float_value = offsetof(PyFloatObject, ob_fval);
     l->long_tag = offsetof(PyLongObject, long_value.lv_tag);
@@ -15,7 +15,7 @@ static void fill_layout(bk_layout *l) {
     l->long_compact = 2 << 3; /* the tag is digits << 3 | sign */
     l->breaker_bytes = BKP_BREAKER_BYTES;
     l->breaker_mask = BKP_BREAKER_MASK;
-    l->home_tag = 0;
+    l->home_tag = BKP_HOME_TAG;
     l->ip_add = BKP_IP_ADD;
     l->true_obj = Py_True;
     l->false_obj = Py_False;
@@ -36,7 +36,9 @@ static const char *probe(void) {
     else if (*(PyTypeObject **)((char *)f + l->type) != &PyFloat_Type || *(uint32_t *)((char *)f + l->refcnt) != 1)
         why = "objects have another head";
     else if (!long_is(i, 1 << 3 | 2, 123456) || !long_is(big, 2 << 3, 0)) why = "ints have another layout";
-    else if (*(uint32_t *)((char *)Py_None + l->refcnt) + 1 != 0) why = "immortal objects are counted in another way";
+    else if (l->immortal ? *(int32_t *)((char *)Py_None + l->refcnt) >= 0
+                         : *(uint32_t *)((char *)Py_None + l->refcnt) + 1 != 0)
+        why = "immortal objects are counted in another way";
     Py_XDECREF(f);
     Py_XDECREF(i);
     Py_XDECREF(big);

@@ -11,6 +11,12 @@ FLAGS = """-std=gnu17 -O2 -g -Wall -Wextra -Werror -Wno-missing-field-initialize
     -ffp-contract=off -fPIC -shared -fvisibility=hidden -DPy_BUILD_CORE=1""".split()
 
 
+def core_defines():
+    """What the interpreter was built with and does not say in pyconfig.h: structures depend on it."""
+    flags = sysconfig.get_config_var("PY_CORE_CFLAGS") or ""
+    return [f for f in flags.split() if f.startswith("-D_Py_TIER2")]
+
+
 def build(directory, extra=()):
     """Compiles into `directory`; gives the file's path."""
     include = sysconfig.get_path("include")
@@ -27,6 +33,7 @@ def build(directory, extra=()):
         [
             *os.environ.get("CC", "cc").split(),
             *FLAGS,
+            *core_defines(),
             *extra,
             *includes,
             *sources,
