@@ -192,7 +192,7 @@ bk_fn *bk_parse(const char *text, char *err, size_t errlen);
 /* ---- passes (jit/opt*.c) ----------------------------------------------------------------------------------- */
 typedef struct { bool clamp; uint32_t strip; bool no_hoist; uint32_t disabled; /* bit per pass */ } bk_optparams;
 typedef struct { uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred; } bk_optstats;
-#define BK_PASSES(X) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(dce)
+#define BK_PASSES(X) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(dce) X(refs)
 int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx);
 /* one pass by name, for tests and bisecting; -1: no such pass */

@@ -58,7 +58,7 @@ static void make_world(void) {
     memset(&world, 0, sizeof world);
     for (int i = 0; i < NHOME; i++) {
         object *o = &world.obj[i];
-        o->refcnt = 1 + chance(50);
+        o->refcnt = i < 6 ? 1000 : 1 + chance(50);
         o->type = i < 2 ? T_LIST : i < 4 ? T_ARRAY : i < 6 ? T_OBJ : T_FLOAT;
         if (i < 4) o->word[0] = NWORDS - (int64_t)below(3), o->word[1] = (int64_t)(intptr_t)world.items[i];
         else if (i < 6)
@@ -102,6 +102,8 @@ static bk_fn *f;
 static bk_blk cur;
 static bk_ref ints[NI], floats[NF];
 static bk_ref the_index; /* of the loop whose body may become vectors; 0: any index */
+static bk_ref owned[4];  /* references held, as the operand stack of an interpreter frame would */
+static uint32_t nowned;
 static uint32_t resume_no;
 static int loops_left, stmts_left;
 
@@ -111,6 +113,7 @@ static uint32_t snapshot(int reason) {
     for (int i = 0; i < NI; i++) f->slots[f->nslots++] = (bk_slot){.kind = BK_SK_I64, .a = ints[i]};
     for (int i = 0; i < NF; i++) f->slots[f->nslots++] = (bk_slot){.kind = BK_SK_F64, .a = floats[i]};
     for (uint32_t i = 0; i < NHOME; i++) f->slots[f->nslots++] = (bk_slot){.kind = BK_SK_HOME, .sub = i};
+    for (uint32_t i = 0; i < nowned; i++) f->slots[f->nslots++] = (bk_slot){.kind = BK_SK_OWNED, .a = owned[i]};
     f->sframes[f->nsframes++] = (bk_sframe){.resume = ++resume_no, .first = first, .nslots = f->nslots - first};
     f->snaps[f->nsnaps++] = (bk_snap){.frame = f->nsframes - 1, .nframes = 1, .reason = (uint8_t)reason};
     return f->nsnaps - 1;
@@ -238,6 +241,24 @@ static void calls(void) {
     }
 }
 
+static void stmts(int depth);
+
+/* a reference is taken, something happens, it is given back */
+static void held(int depth) {
+    uint32_t snap = snapshot(1), slot = below(NHOME);
+    if (nowned == 4) return;
+    bk_ref p = object_in(slot, slot < 2 ? T_LIST : slot < 4 ? T_ARRAY : slot < 6 ? T_OBJ : T_FLOAT, snap);
+    op(BK_INCREF, p, 0);
+    if (chance(30)) {
+        bk_ref n = bk_load(f, cur, BK_M_U32, BK_A_REFCNT, p, 0, 0, 0);
+        ints[below(NI)] = op(BK_B2I, op(chance(50) ? BK_EQ : BK_NE, n, bk_ki(f, 1)), 0);
+    }
+    owned[nowned++] = p;
+    stmts(depth + 1);
+    nowned--;
+    op(BK_DECREFN, p, 0);
+}
+
 static void home_store(void) {
     bk_ref p = op(BK_HLOAD, 0, 0);
     uint32_t pair = 2 * below(4);
@@ -245,8 +266,6 @@ static void home_store(void) {
     bk_ref s = op(BK_HSTORE, p, 0);
     f->ins[s].imm = pair + below(2);
 }
-
-static void stmts(int depth);
 
 static void if_stmt(int depth) {
     bk_ref i0[NI], f0[NF], i1[NI], f1[NF];
@@ -366,6 +385,7 @@ static void stmt(int depth) {
     else if (k < 67) boxes();
     else if (k < 69) calls();
     else if (k < 71) home_store();
+    else if (k < 74 && chance(60) && depth < 4) held(depth);
     else if (k < 74) guard(condition(), GUARD_BRANCH, snapshot(12));
     else if (k < 84 && depth < 4) if_stmt(depth);
     else if (depth < 4 && loops_left > 0) loops_left--, loop_stmt(depth);
@@ -443,13 +463,18 @@ static uint64_t memory_now(void) {
 
 static state state_at(const bk_eval *e, uint32_t snap) {
     const bk_sframe *fr = &e->f->sframes[e->f->snaps[snap].frame];
+    object keep[NHOME];
+    memcpy(keep, world.obj, sizeof keep);
     uint64_t h = fr->resume;
     for (uint32_t k = 0; k < fr->nslots; k++) {
         const bk_slot *s = &e->f->slots[fr->first + k];
         uint64_t v = s->kind == BK_SK_HOME ? 0 : e->vals[s->a];
         h = mix(h, s->kind == BK_SK_F64 && is_nan(v) ? 1 : v);
+        if (s->kind == BK_SK_BORROWED) ((object *)(uintptr_t)v)->refcnt++; /* the exit takes a reference */
     }
-    return (state){h, memory_now()};
+    uint64_t m = memory_now();
+    memcpy(world.obj, keep, sizeof keep);
+    return (state){h, m};
 }
 
 static void record(bk_eval *e, bk_ref r, uint32_t snap) {
