@@ -30,6 +30,7 @@ SETTINGS = {
         "inline_depth": 0,
         "sync": 1,
         "compile_percent": 100,
+        "level": 0,
     },
     "usual": {"sync": 1, "compile_percent": 100},
     "worker": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "compile_percent": 100},
