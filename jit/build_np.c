@@ -4,8 +4,7 @@
 enum { ND_ALIGNED = 0x100, ND_WRITEABLE = 0x400 };
 #define ND_WARN_ON_WRITE (INT64_C(1) << 31)
 
-/* ---- facts ---------------------------------------------------------------------------------------------------------
- */
+/* ---- facts ------------------------------------------------------------------------------------------------------- */
 
 static bk_ref header(bk_builder *b, const bk_val *a, uint32_t off) {
     return Eload(b, BK_M_PTR, BK_A_NDHEAD, a->box, off);
@@ -47,8 +46,7 @@ static bool is_open(bk_builder *b, bk_val *a, uint32_t k) {
     return a->nd_ok;
 }
 
-/* ---- the place of an element
- * ----------------------------------------------------------------------------------------- */
+/* ---- the place of an element ------------------------------------------------------------------------------------- */
 
 typedef struct {
     bk_ref base, idx; /* idx 0: none */
@@ -139,8 +137,7 @@ static place element(bk_builder *b, const bk_val *a, bk_val *kids) {
     return at;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out) {
     bk_val *kids;
@@ -169,8 +166,7 @@ bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out) {
     return true;
 }
 
-/* ---- storing --------------------------------------------------------------------------------------------------------
- */
+/* ---- storing ----------------------------------------------------------------------------------------------------- */
 
 static bk_ref as_bool(bk_builder *b, bk_val *v) {
     bk_ref re, im;

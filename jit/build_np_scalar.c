@@ -16,7 +16,7 @@ const np_dtype np_dtypes[NP_FAST] = {
     {NK_COMPLEX, 128, BK_M_F64, 16},
 };
 
-/* ---- operands --------------------------------------------------------------------------------------------------- */
+/* ---- operands ---------------------------------------------------------------------------------------------------- */
 
 np_kind np_kind_of(const bk_val *v) {
     if (v->type == bk_types.t_bool) return NK_BOOL;
@@ -84,8 +84,7 @@ bool np_parts(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) {
     return true;
 }
 
-/* ---- promotion ----------------------------------------------------------------------------------------------------
- */
+/* ---- promotion --------------------------------------------------------------------------------------------------- */
 
 static int promote_ints(int a, int c) {
     const np_dtype *p = &np_dtypes[a], *q = &np_dtypes[c];
@@ -132,8 +131,7 @@ static int result_type(const bk_val *x, const bk_val *y) {
     return ty < 0 ? promote_weak(tx, y) : promote(tx, ty);
 }
 
-/* ---- ints ---------------------------------------------------------------------------------------------------------
- */
+/* ---- ints -------------------------------------------------------------------------------------------------------- */
 
 static bool konst_int(bk_builder *b, bk_ref r, int64_t *v) {
     if (b->fn->ins[r].op != BK_K_I64) return false;
@@ -235,8 +233,7 @@ static bool bool_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out
     return true;
 }
 
-/* ---- floats -------------------------------------------------------------------------------------------------------
- */
+/* ---- floats ------------------------------------------------------------------------------------------------------ */
 
 /* leaves when NumPy's floating-point status may ask for a warning: exactly the results that are not finite */
 static void warn_check(bk_builder *b, bk_ref r) {
@@ -309,8 +306,7 @@ bool np_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     }
 }
 
-/* ---- comparison -----------------------------------------------------------------------------------------------------
- */
+/* ---- comparison -------------------------------------------------------------------------------------------------- */
 
 enum { LT, LE, EQ, NE, GT, GE };
 
@@ -368,8 +364,7 @@ bool np_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     return true;
 }
 
-/* ---- unary
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- unary ------------------------------------------------------------------------------------------------------- */
 
 bool np_unary(bk_builder *b, int op, bk_val *x, bk_val *out) {
     int tn = bk_py_np_typenum(x->type);
