@@ -14,10 +14,13 @@ __all__ = ["__version__", "config", "disabled", "explain", "jit", "stats"]
 try:
     from . import _core
 except ImportError as _error:  # another interpreter than the extension was built for, or its self-check failed
+    import os
     import warnings
 
     _core = None
     _why_not = str(_error)
+    if os.path.exists(os.path.join(os.path.dirname(__file__), "meson.build")):
+        _why_not = "this is its source folder, which shadows the built package (use ./dev run, or another directory)"
     warnings.warn(f"backedge is off, functions run as plain Python: {_why_not}", RuntimeWarning, stacklevel=2)
 
 _Function = type(lambda: None)
