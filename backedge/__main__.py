@@ -7,6 +7,9 @@ import sys
 from . import _core, _dump
 
 
+INTERRUPTED = -2  # the status of a program that an uncaught KeyboardInterrupt ended
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(prog="python -m backedge", description="See inside backedge.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -63,6 +66,8 @@ def run_script(path, args, prepare):
         return 2
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None)
+    if sys.version_info < (3, 14):
+        main.__dict__["__annotations__"] = {}
     sys.modules["__main__"] = main
     sys.argv[:] = [path, *args]
     sys.path[0] = os.path.dirname(os.path.realpath(path))
@@ -79,7 +84,7 @@ def run_script(path, args, prepare):
         own = error.__traceback__
         error.__traceback__ = own.tb_next if own is not None else None
         sys.excepthook(type(error), error, error.__traceback__)
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     finally:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
@@ -117,5 +122,17 @@ def print_reports(options, out):
     print(_dump.summary(_core.stats()), file=out)
 
 
+def main():
+    status = dump(parse(sys.argv[1:]))
+    if status == INTERRUPTED:  # as python does: whoever waits sees that the signal ended it
+        import atexit
+        import signal
+
+        atexit._run_exitfuncs()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(dump(parse(sys.argv[1:])))
+    main()
