@@ -6,7 +6,6 @@ import sys
 
 from . import _core, _dump
 
-
 INTERRUPTED = -2  # the status of a program that an uncaught KeyboardInterrupt ended
 
 
@@ -67,7 +66,7 @@ def run_script(path, args, prepare):
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None)
     if sys.version_info < (3, 14):
-        main.__dict__["__annotations__"] = {}
+        main.__annotations__ = {}
     sys.modules["__main__"] = main
     sys.argv[:] = [path, *args]
     sys.path[0] = os.path.dirname(os.path.realpath(path))
