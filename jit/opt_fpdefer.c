@@ -50,7 +50,8 @@ typedef struct {
 static bk_ref follows(defer *x, bk_ref v) {
     for (int depth = 0; depth < 8; depth++) {
         const bk_ins *in = &x->f->ins[v];
-        if (in->op == BK_PHI) return bk_iv_get(x->l, v, x->body, &x->iv) && x->iv.stop && x->iv.fixed ? v : 0;
+        if (in->op == BK_PHI)
+            return bk_iv_get(x->l, v, x->body, &x->iv) && x->iv.stop && x->iv.fixed && !x->iv.rotated ? v : 0;
         if (in->op != BK_ADD && in->op != BK_SUB && in->op != BK_MUL) return 0;
         bool a = bk_variant(x->l, in->a), b = bk_variant(x->l, in->b);
         if (a == b) return 0;
@@ -150,6 +151,8 @@ static bool check_shape(defer *x) {
             if (l->blocks[i] != l->head && !bk_in_loop(l->cfg, l->head, b->succ[s])) return false;
         for (uint32_t k = 0; k < b->nins; k++)
             if (!check_ins(x, b->ins[k])) return false;
+        /* a header that does the work and leaves after it: its phis are not the last values */
+        if (i == 0 && (x->nguards || x->stores)) return false;
     }
     return x->nguards > 0 && (!x->stores || (!stores_what_it_loads(x) && twice_pays(x)));
 }
@@ -268,7 +271,7 @@ static bool sums_up(defer *x, bk_ref v) {
     const bk_block *h = &f->blocks[x->sum_head];
     for (uint32_t i = 0; i < h->nins && f->ins[h->ins[i]].op == BK_PHI; i++) {
         bk_ref phi = h->ins[i];
-        if (f->args[f->ins[phi].a + 1] != v || !carries_on(f, phi, v)) continue;
+        if (f->ins[phi].b != 2 || f->args[f->ins[phi].a + 1] != v || !carries_on(f, phi, v)) continue;
         for (uint32_t k = 0; k < x->nsums; k++)
             if (x->sums[k] == phi) return true;
         if (x->nsums == MAX_SUMS) return false;

@@ -61,15 +61,16 @@ static bk_ref step_of(const bk_loop *l, bk_ref phi, bk_ref v) {
     return s && !bk_variant(l, s) ? s : 0;
 }
 
-static void take_bound(const bk_loop *l, bk_iv *iv, bk_ref c, bool holds) {
+/* what condition c says of value v (the phi, or what it becomes) */
+static void take_bound(const bk_loop *l, bk_iv *iv, bk_ref v, bk_ref c, bool holds) {
     const bk_ins in = l->f->ins[c];
     if (in.op == BK_NOT) {
-        take_bound(l, iv, in.a, !holds);
+        take_bound(l, iv, v, in.a, !holds);
         return;
     }
     if ((in.op == BK_AND && holds) || (in.op == BK_OR && !holds)) {
-        take_bound(l, iv, in.a, holds);
-        if (!iv->stop) take_bound(l, iv, in.b, holds);
+        take_bound(l, iv, v, in.a, holds);
+        if (!iv->stop) take_bound(l, iv, v, in.b, holds);
         return;
     }
     if (in.op != BK_LT && in.op != BK_LE) return;
@@ -77,24 +78,24 @@ static void take_bound(const bk_loop *l, bk_iv *iv, bk_ref c, bool holds) {
     bk_ref less = holds ? in.a : in.b, more = holds ? in.b : in.a;
     bool inclusive = (in.op == BK_LE) == holds;
     bk_ref mine = iv->up ? less : more, other = iv->up ? more : less;
-    if (mine != iv->phi || bk_variant(l, other)) return;
+    if (mine != v || bk_variant(l, other)) return;
     iv->stop = other;
     iv->inclusive = inclusive;
     iv->cond = c;
 }
 
-/* the bound from the branches and guards that dominate block `at` inside the loop */
-static void find_bound(const bk_loop *l, bk_iv *iv, bk_blk at) {
+/* the bound on v from the branches and guards that dominate block `at` inside the loop */
+static void find_bound(const bk_loop *l, bk_iv *iv, bk_ref v, bk_blk at) {
     const bk_fn *f = l->f;
     for (bk_blk b = at; b != l->head && !iv->stop; b = l->cfg->idom[b]) {
         const bk_block *bl = &f->blocks[b];
         if (bl->npreds != 1) continue;
         const bk_block *p = &f->blocks[bl->preds[0]];
         bk_ref t = p->ins[p->nins - 1];
-        if (f->ins[t].op == BK_BR) take_bound(l, iv, f->ins[t].a, p->succ[0] == b);
+        if (f->ins[t].op == BK_BR) take_bound(l, iv, v, f->ins[t].a, p->succ[0] == b);
         for (uint32_t i = 0; i < p->nins && !iv->stop; i++)
             if (f->ins[p->ins[i]].op == BK_GUARD && bk_in_loop(l->cfg, l->head, bl->preds[0]))
-                take_bound(l, iv, f->ins[p->ins[i]].a, true);
+                take_bound(l, iv, v, f->ins[p->ins[i]].a, true);
     }
 }
 
@@ -112,6 +113,13 @@ bool bk_iv_get(const bk_loop *l, bk_ref phi, bk_blk at, bk_iv *iv) {
     iv->fixed = bk_is_ki(f, iv->step);
     if (iv->fixed && f->ins[iv->step].imm == 0) return false;
     iv->up = !iv->fixed || f->ins[iv->step].imm > 0;
-    find_bound(l, iv, at);
+    find_bound(l, iv, phi, at);
+    if (iv->stop || h->npreds != 2) return true;
+    /* `while` loops test at the end, on the value that goes round */
+    const bk_block *latch = &f->blocks[h->preds[1]];
+    bk_ref next = f->args[in->a + 1], t = latch->ins[latch->nins - 1];
+    if (f->ins[t].op == BK_BR) take_bound(l, iv, next, f->ins[t].a, latch->succ[0] == l->head);
+    if (!iv->stop) find_bound(l, iv, next, h->preds[1]);
+    iv->rotated = iv->stop != 0;
     return true;
 }

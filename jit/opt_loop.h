@@ -36,7 +36,8 @@ typedef struct {
     bool up, fixed;          /* fixed: the step is a constant */
     bk_ref stop;             /* up: phi < stop there (inclusive: <=); down: phi > stop; 0: nothing is known */
     bool inclusive;
-    bk_ref cond; /* the compare that says so */
+    bk_ref cond;  /* the compare that says so */
+    bool rotated; /* the bound is tested at the back edge: it holds from the second iteration on */
 } bk_iv;
 bool bk_iv_get(const bk_loop *l, bk_ref phi, bk_blk at, bk_iv *iv);
 #endif

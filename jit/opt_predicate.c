@@ -43,7 +43,8 @@ static bool bounded(pred *x, bk_ref v, bk_blk at) {
         bk_iv there;
         if (overflows(in->op) && in->block != at) {
             if (!bk_iv_get(x->l, phi, in->block, &there)) return false;
-            if (there.stop != x->iv.stop || there.inclusive != x->iv.inclusive) return false;
+            if (there.stop != x->iv.stop || there.inclusive != x->iv.inclusive || there.rotated != x->iv.rotated)
+                return false;
         }
         v = bk_variant(x->l, in->a) ? in->a : in->b;
     }
@@ -69,9 +70,15 @@ static bk_ref last_value(pred *x) {
 static void make_ends(pred *x) {
     const bk_iv *iv = &x->iv;
     bk_ref less = iv->up ? iv->stop : iv->start, more = iv->up ? iv->start : iv->stop;
-    x->empty = emit(x, iv->inclusive ? BK_LT : BK_LE, less, more);
     x->ends[0] = iv->start;
     x->ends[1] = last_value(x);
+    if (iv->rotated) { /* there is a first iteration, whatever stop is */
+        bk_ref one = emit(x, iv->inclusive ? BK_LT : BK_LE, less, more);
+        x->ends[1] = bk_emit(x->f, x->l->pre, BK_SELECT, BK_I, one, iv->start, x->ends[1]);
+        x->empty = bk_kb(x->f, false);
+    } else {
+        x->empty = emit(x, iv->inclusive ? BK_LT : BK_LE, less, more);
+    }
     if (iv->fixed) return;
     bk_ref up = emit(x, BK_LT, bk_ki(x->f, 0), iv->step);
     bk_emit_guard(x->f, x->l->pre, BK_GUARD, up, 0, x->snap, x->kind);

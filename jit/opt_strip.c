@@ -66,7 +66,7 @@ static bool check_shape(strip *x) {
         if (!check_block(x, x->l->blocks[i])) return false;
     x->branch = h->ins[h->nins - 1];
     for (uint32_t i = 0; x->poll && i < h->nins && f->ins[h->ins[i]].op == BK_PHI; i++)
-        if (bk_iv_get(x->l, h->ins[i], x->body, &x->iv) && x->iv.fixed && x->iv.stop &&
+        if (bk_iv_get(x->l, h->ins[i], x->body, &x->iv) && x->iv.fixed && x->iv.stop && !x->iv.rotated &&
             x->iv.cond == f->ins[x->branch].a)
             return true;
     return false;

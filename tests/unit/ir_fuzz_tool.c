@@ -322,6 +322,65 @@ static void vector_body(bk_ref i) {
     the_index = 0;
 }
 
+/* as CPython compiles `while`: the condition before the loop and at its end */
+static void rotated_loop(int depth) {
+    static const int64_t steps[] = {1, 1, 2, 3, -1, -2};
+    bk_ref from = int_operand(), stop = chance(50) ? bk_ki(f, (int64_t)below(9)) : int_operand();
+    bk_ref i0[NI], f0[NF], hi[NI], hf[NF];
+    int64_t step = steps[below(6)];
+    bk_ref by = chance(25) ? ints[below(NI)] : bk_ki(f, step);
+    if (f->ins[by].op != BK_K_I64) step = 1;
+    bk_op less = chance(60) ? (step > 0 ? BK_LT : BK_GT) : (step > 0 ? BK_LE : BK_GE);
+    bk_blk pre = bk_block_new(f), head = bk_block_new(f), back = bk_block_new(f), out = bk_block_new(f);
+    memcpy(i0, ints, sizeof ints), memcpy(f0, floats, sizeof floats);
+    op(BK_BR, op(less, from, stop), 0);
+    bk_edge(f, cur, pre);
+    bk_edge(f, cur, out);
+    cur = pre;
+    f->blocks[pre].preheader = true;
+    f->blocks[pre].entry_snap = snapshot(23);
+    uint32_t place = resume_no;
+    op(BK_JMP, 0, 0);
+    bk_edge(f, pre, head);
+    cur = head;
+    f->blocks[head].header = true;
+    f->blocks[head].count = 100;
+    bk_ref i = bk_phi(f, head, BK_I);
+    bk_phi_add(f, i, from);
+    for (uint32_t k = 0; k < NI; k++) hi[k] = bk_phi(f, head, BK_I), bk_phi_add(f, hi[k], ints[k]), ints[k] = hi[k];
+    for (uint32_t k = 0; k < NF; k++) hf[k] = bk_phi(f, head, BK_F), bk_phi_add(f, hf[k], floats[k]), floats[k] = hf[k];
+    if (chance(60)) ints[below(NI)] = i;
+    if (chance(30)) vector_body(i);
+    else stmts(depth + 1);
+    uint32_t snap = snapshot(16);
+    bk_ref n = op(BK_ADDOV, i, by);
+    f->ins[n].snap = snap;
+    op(BK_BR, op(less, n, stop), 0);
+    bk_edge(f, cur, back);
+    bk_edge(f, cur, out);
+    cur = back;
+    snap = snapshot(16);
+    if (snap > 1) f->sframes[f->snaps[snap].frame].resume = place;
+    bk_ref p = op(BK_POLL, 0, 0);
+    f->ins[p].snap = snap;
+    op(BK_JMP, 0, 0);
+    bk_edge(f, back, head);
+    bk_phi_add(f, i, n);
+    for (uint32_t k = 0; k < NI; k++) bk_phi_add(f, hi[k], ints[k]);
+    for (uint32_t k = 0; k < NF; k++) bk_phi_add(f, hf[k], floats[k]);
+    cur = out;
+    for (uint32_t k = 0; k < NI; k++) {
+        bk_ref end = ints[k];
+        ints[k] = bk_phi(f, out, BK_I);
+        bk_phi_add(f, ints[k], i0[k]), bk_phi_add(f, ints[k], end);
+    }
+    for (uint32_t k = 0; k < NF; k++) {
+        bk_ref end = floats[k];
+        floats[k] = bk_phi(f, out, BK_F);
+        bk_phi_add(f, floats[k], f0[k]), bk_phi_add(f, floats[k], end);
+    }
+}
+
 static void loop_stmt(int depth) {
     static const int64_t steps[] = {1, 1, 1, 1, 2, 3, -1, -2};
     bk_ref from = int_operand(), stop = int_operand(), hi[NI], hf[NF];
@@ -388,7 +447,7 @@ static void stmt(int depth) {
     else if (k < 74 && chance(60) && depth < 4) held(depth);
     else if (k < 74) guard(condition(), GUARD_BRANCH, snapshot(12));
     else if (k < 84 && depth < 4) if_stmt(depth);
-    else if (depth < 4 && loops_left > 0) loops_left--, loop_stmt(depth);
+    else if (depth < 4 && loops_left > 0) loops_left--, chance(35) ? rotated_loop(depth) : loop_stmt(depth);
 }
 
 static void stmts(int depth) {
