@@ -187,10 +187,11 @@ int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *co
     l.frame[0] = f;
     l.m.fn = fn, l.m.code = code, l.m.buf = buf, l.m.home = bkp_home(f);
     l.m.loc = code->locs + x->locs;
-    l.m.nmade = l.m.nlate = 0;
+    bk_mat_start(&l.m);
     PyObject *exc = l.snap->kind == BK_SNAP_RAISE ? PyErr_GetRaisedException() : NULL;
     lay_out(&l);
     make_values(&l);
+    bk_mat_end(&l.m);
     write_real(&l);
     last = l.nframes - 1;
     for (uint32_t i = 1; i <= last; i++) write_inner(&l, i);

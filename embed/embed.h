@@ -24,7 +24,13 @@ const char *bk_traits_init(void);
 const char *bk_selfcheck(char *buf, size_t n);
 
 /* ---- leaving native code: mat.c makes the objects, deopt.c writes the frames, inner.c runs inlined callees' frames */
-enum { BK_MADE_MAX = 48, BK_LATE_MAX = 16 };
+enum { BK_MADE_NEAR = 48, BK_LATE_MAX = 16 };
+typedef struct { /* an object that an exit made, and of what */
+    const bk_slot *slot;
+    const bk_loc *loc;
+    PyObject *obj;
+    int next; /* in its chain; -1 none */
+} bk_made;
 typedef struct {
     const bk_fn *fn;
     const bk_code *code;
@@ -35,14 +41,16 @@ typedef struct {
     uint32_t first_home; /* number of the frame's first home slot */
     uint32_t index;      /* number of the top-level slot in its frame */
     bool top;            /* a top-level slot is made, not a kid */
-    unsigned nmade, nlate;
-    struct {
-        const bk_slot *slot;
-        const bk_loc *loc;
-        PyObject *obj;
-    } made[BK_MADE_MAX];         /* objects made by this exit */
+    uint64_t chains;     /* what was made is in chains: a bit for each that is not empty */
+    int first[64];       /* valid by those bits */
+    int nmade, room;
+    unsigned nlate;
+    bk_made *made; /* made_near, or allocated */
+    bk_made made_near[BK_MADE_NEAR];
     PyObject *late[BK_LATE_MAX]; /* references to be dropped when the frames are written */
 } bk_mat;
+void bk_mat_start(bk_mat *m);
+void bk_mat_end(bk_mat *m);
 /* The next slot's object: a new reference, NULL for an empty slot, BK_KEEP_SLOT if the real frame's slot stays as it
  * is. */
 PyObject *bk_mat_slot(bk_mat *m);

@@ -44,9 +44,14 @@ static bool same_entry(const bk_slot *a, const bk_loc *la, const bk_slot *b, con
            (!a->c || la[2] == lb[2]);
 }
 
+/* equal slots are in the same chain */
+static unsigned chain_of(const bk_slot *s, const bk_loc *l) { return (s->a ? (uint32_t)l[0] : s->nkids) & 63; }
+
 /* the object that this exit already made of an equal slot; NULL. One value in two slots must be one object. */
 static PyObject *made_before(const bk_mat *m) {
-    for (unsigned i = 0; i < m->nmade; i++) {
+    unsigned chain = chain_of(m->slot, m->loc);
+    if (!(m->chains >> chain & 1)) return NULL;
+    for (int i = m->first[chain]; i >= 0; i = m->made[i].next) {
         const bk_slot *s = m->made[i].slot;
         const bk_loc *l = m->made[i].loc;
         uint32_t k = 0, n = 1;
@@ -58,11 +63,33 @@ static PyObject *made_before(const bk_mat *m) {
     return NULL;
 }
 
+static void more_room(bk_mat *m) {
+    bk_made *more = PyMem_RawMalloc(2 * (size_t)m->room * sizeof *more);
+    if (!more) Py_FatalError("backedge: out of memory while leaving compiled code");
+    memcpy(more, m->made, (size_t)m->nmade * sizeof *more);
+    bk_mat_end(m);
+    m->made = more;
+    m->room *= 2;
+}
+
 static void note_made(bk_mat *m, const bk_slot *s, const bk_loc *l, PyObject *o) {
-    if (m->nmade == BK_MADE_MAX) return;
-    m->made[m->nmade].slot = s;
-    m->made[m->nmade].loc = l;
-    m->made[m->nmade++].obj = o;
+    if (m->nmade == m->room) more_room(m);
+    unsigned chain = chain_of(s, l);
+    m->made[m->nmade] = (bk_made){s, l, o, m->chains >> chain & 1 ? m->first[chain] : -1};
+    m->first[chain] = m->nmade++;
+    m->chains |= UINT64_C(1) << chain;
+}
+
+void bk_mat_start(bk_mat *m) {
+    m->chains = 0;
+    m->nmade = 0;
+    m->nlate = 0;
+    m->made = m->made_near;
+    m->room = BK_MADE_NEAR;
+}
+
+void bk_mat_end(bk_mat *m) {
+    if (m->made != m->made_near) PyMem_RawFree(m->made);
 }
 
 /* ---- iterators ------------------------------------------------------------------------------------------------------
@@ -94,7 +121,7 @@ static void set_seq(bk_mat *m, PyObject *it, PyObject *seq, int64_t index) {
     PyObject *old = (PyObject *)li->it_seq;
     static_assert(offsetof(_PyListIterObject, it_seq) == offsetof(_PyTupleIterObject, it_seq), "iterators differ");
     static_assert(offsetof(_PyListIterObject, it_index) == offsetof(_PyTupleIterObject, it_index), "iterators differ");
-    li->it_index = index;
+    li->it_index = seq ? index : -1; /* 3.14+ look at the index first */
     if (old == seq) return;
     li->it_seq = (PyListObject *)Py_XNewRef(seq);
     if (old && m->nlate < BK_LATE_MAX) m->late[m->nlate++] = old;
