@@ -1,6 +1,6 @@
-/* _probe: shows by the embed layer itself what backedge relies on in an interpreter. "Native code" is a C function here,
- * and a snapshot is whatever claims.py asks for. It stands where the driver stands: the functions that embed calls are
- * at the end. */
+/* _probe: shows by the embed layer itself what backedge relies on in an interpreter. "Native code" is a C function
+ * here, and a snapshot is whatever claims.py asks for. It stands where the driver stands: the functions that embed
+ * calls are at the end. */
 #include "../../embed/embed.h"
 #include "../../embed/objects.h"
 

@@ -34,6 +34,8 @@ def slot(kind, a=-1, b=-1, c=-1, *, sub=0, aux=0, kids=0):
 
 
 HOME = object()
+ITER = [HOME] * ITER_SLOTS  # a loop's iterator stays as it is
+ITER_REST = [slot("null")] * (ITER_SLOTS - 1)  # what lies above a new one
 
 
 def frame(func, resume, depth, slots, *, const=0, home=0):
@@ -287,7 +289,7 @@ def loop5(n, a=None, b=None, c=None, d=None):
     return n, a, b, c, d
 
 
-def leave(func, slots, *args, values=(), visit=3, to=None, resume=None, depth=1, **spec):
+def leave(func, slots, *args, values=(), visit=3, to=None, resume=None, depth=ITER_SLOTS, **spec):
     to = head(func) if to is None else to
     resume = to if resume is None else resume
     arm(func, to, visit, frames=[frame(func, resume, depth, slots)], values=list(values), **spec)
@@ -435,8 +437,8 @@ def case_virtual_objects():
 def nested(n, m, js=[10, 20, 30]):
     out = []
     for i in range(n):
-        for j in js:
-            for k in (1, 2, m):
+        for j in iter(js):  # 3.15 has no iterator object where it need not
+            for k in iter((1, 2, m)):
                 out.append((i, j, k))
     return out
 
@@ -447,16 +449,16 @@ def case_iterators_are_updated_in_place():
     to = head(nested, 0)
     names = len(nested.__code__.co_varnames)
     stack = [
-        slot("range", 0, 1, 2, sub=names + 1),
-        slot("seqiter", 3, 4, sub=names + 2),
-        slot("seqiter", 5, 6, sub=names + 3, aux=1),
+        *[slot("range", 0, 1, 2, sub=names + 1), *ITER_REST],
+        *[slot("seqiter", 3, 4, sub=names + 1 + ITER_SLOTS), *ITER_REST],
+        *[slot("seqiter", 5, 6, sub=names + 1 + 2 * ITER_SLOTS, aux=1), *ITER_REST],
     ]
     lst, tup = [77, 88, 99], ("p", "q", "r")
     arm(
         nested,
         to,
         1,
-        frames=[frame(nested, to, 3, dict(stack=stack, i=slot("int", 7), j=slot("int", 7)))],
+        frames=[frame(nested, to, 3 * ITER_SLOTS, dict(stack=stack, i=slot("int", 7), j=slot("int", 7)))],
         values=[40, 45, 5, ("obj", lst), 2, ("obj", tup), 1, -1],
     )
     got = nested(3, 3)
@@ -468,12 +470,16 @@ def case_iterators_are_updated_in_place():
 def case_iterators_are_made_anew():
     to = head(nested, 0)
     lst, tup = [77, 88, 99], ("p", "q", "r")
-    stack = [slot("range", 0, 1, 2), slot("seqiter", 3, 4), slot("seqiter", 5, 6, aux=1)]
+    stack = [
+        *[slot("range", 0, 1, 2), *ITER_REST],
+        *[slot("seqiter", 3, 4), *ITER_REST],
+        *[slot("seqiter", 5, 6, aux=1), *ITER_REST],
+    ]
     arm(
         nested,
         to,
         1,
-        frames=[frame(nested, to, 3, dict(stack=stack, i=slot("int", 7), j=slot("int", 7)))],
+        frames=[frame(nested, to, 3 * ITER_SLOTS, dict(stack=stack, i=slot("int", 7), j=slot("int", 7)))],
         values=[40, 45, 5, ("obj", lst), 2, ("obj", tup), 1, -1],
     )
     assert nested(3, 3)[1:4] == [(-1, -1, "q"), (-1, -1, "r"), (-1, 99, 1)]
@@ -488,13 +494,14 @@ def case_exhausted_iterators():
 
     def f(seq):
         n = 0
-        for x in seq:
+        for x in iter(seq):
             n += 1
         return n
 
     seq = [T() for _ in range(5)]
     names = len(f.__code__.co_varnames)
-    arm(f, head(f), 2, frames=[frame(f, head(f), 1, dict(stack=[slot("seqiter", 0, 1, sub=names + 1)]))], values=[0, 0])
+    stack = [slot("seqiter", 0, 1, sub=names + 1), *ITER_REST]
+    arm(f, head(f), 2, frames=[frame(f, head(f), ITER_SLOTS, dict(stack=stack))], values=[0, 0])
     assert f(seq) == 2
     del seq
     assert T.died == 5
@@ -502,14 +509,16 @@ def case_exhausted_iterators():
         seq, other = [T()], [T(), T()]
         E.clear()
         s = slot("seqiter", 0, 1, sub=sub, aux=2)
-        arm(f, head(f), 2, frames=[frame(f, head(f), 1, dict(stack=[s]))], values=[("own", other), 0])
+        at = frame(f, head(f), ITER_SLOTS, dict(stack=[s, *ITER_REST]))
+        arm(f, head(f), 2, frames=[at], values=[("own", other), 0])
         assert f([1, 2, 3]) == 4
         count = sys.getrefcount(seq)
         del seq
         E.clear()
         assert sys.getrefcount(other) == count
     E.clear()
-    arm(f, head(f), 2, frames=[frame(f, head(f), 1, dict(stack=[slot("range", 0, 1, 2)]))], values=[9, 9, 1])
+    stack = [slot("range", 0, 1, 2), *ITER_REST]
+    arm(f, head(f), 2, frames=[frame(f, head(f), ITER_SLOTS, dict(stack=stack))], values=[9, 9, 1])
     assert f(range(9)) == 2
 
 
@@ -538,11 +547,11 @@ def case_leaving_nested_loops_releases_the_stack():
 
     depth = {m[4]: m[3] for m in E.describe(f.__code__)}
     heads = sorted({a for n, a, o in insns(f) if n == "JUMP_BACKWARD"}, key=depth.get)
-    inner, outer = heads[-1], min(a for a in heads if depth[a] == 1)
+    inner, outer = heads[-1], min(a for a in heads if depth[a] == ITER_SLOTS)
     assert depth[inner] >= 3
     for _ in range(300):
         E.clear()
-        arm(f, inner, 2, frames=[frame(f, outer, 1, {})])
+        arm(f, inner, 2, frames=[frame(f, outer, ITER_SLOTS, {})])
         f(2)
         assert counts()["entered"] == 1
     gc.collect()
@@ -567,7 +576,7 @@ def case_native_code_leaves_objects_on_the_stack():
     n = f.__code__.co_nlocals
     outer = min(a for name, a, o in insns(f) if name == "JUMP_BACKWARD")
     for i in range(3):
-        arm(f, outer, 2, frames=[frame(f, outer, 1, {})], home_set={n + 1: T()})
+        arm(f, outer, 2, frames=[frame(f, outer, ITER_SLOTS, {})], home_set={n + ITER_SLOTS: T()})
         assert f(5) == 4
         E.clear()
         assert T.died == i + 1
@@ -593,11 +602,11 @@ def case_mid_expression():
         f,
         to,
         2,
-        frames=[frame(f, mul, depth, dict(stack=[HOME, *call, slot("int", 0), slot("float", 1)]))],
+        frames=[frame(f, mul, depth, dict(stack=[*ITER, *call, slot("int", 0), slot("float", 1)]))],
         values=[3, 0.5],
         consts=[got.append],
     )
-    assert depth == 5
+    assert depth == 4 + ITER_SLOTS
     assert f(4, 2) == [1, 3, 5, 7] and got == [0.5]  # 3 * 0.5 - 1 went to the other list
 
 
@@ -619,12 +628,12 @@ def case_call_with_keywords():
     else:
         args.append(slot("const", sub=1))
     depth = call[3]
-    assert depth == len(args) + 1
+    assert depth == len(args) + ITER_SLOTS
     arm(
         f,
         head(f),
         3,
-        frames=[frame(f, call[4], depth, dict(stack=[HOME, *args]))],
+        frames=[frame(f, call[4], depth, dict(stack=[*ITER, *args]))],
         values=[70, 0.5],
         consts=[g, ("c",)],
     )
@@ -645,7 +654,7 @@ def case_extended_arg_targets():
     assert big.arg > 255
     fors = offsets(f, "FOR_ITER")[0]
     assert to == fors
-    arm(f, to, 3, frames=[frame(f, to, 1, dict(t=slot("int", 0)))], values=[1000])
+    arm(f, to, 3, frames=[frame(f, to, ITER_SLOTS, dict(t=slot("int", 0)))], values=[1000])
     assert f(6) == 1000 + 3 + 4 + 5
     log = []
     E.clear()
@@ -673,7 +682,7 @@ def case_generators_and_closures():
         return gen, lambda: total
 
     gen, total = make()
-    arm(gen, head(gen), 2, frames=[frame(gen, head(gen), 1, dict(x=slot("float", 0)))], values=[0.25])
+    arm(gen, head(gen), 2, frames=[frame(gen, head(gen), ITER_SLOTS, dict(x=slot("float", 0)))], values=[0.25])
     it = gen(3)
     assert list(it) == [0, 1, 2, 2] and total() == 3 and counts()["entered"] == 1
     E.clear()
@@ -689,7 +698,7 @@ def case_generators_and_closures():
         captured,
         head(captured),
         2,
-        frames=[frame(captured, head(captured), 1, dict(k=slot("float", 0)))],
+        frames=[frame(captured, head(captured), ITER_SLOTS, dict(k=slot("float", 0)))],
         values=[0.25],
     )
     assert captured(4) == ([3, 3, 3, 3], 3)
@@ -698,7 +707,7 @@ def case_generators_and_closures():
         return [i * 2 for i in range(n)]
 
     E.clear()
-    arm(comp, head(comp), 2, frames=[frame(comp, head(comp), 3, {})])
+    arm(comp, head(comp), 2, frames=[frame(comp, head(comp), 2 + ITER_SLOTS, {})])
     assert comp(4) == [0, 2, 4, 6] and counts()["entered"] == 1
 
 
@@ -718,7 +727,8 @@ def case_destructors_see_the_final_frame():
             x = i
         return a, b, x
 
-    arm(f, head(f), 2, frames=[frame(f, head(f), 1, dict(a=slot("int", 0), b=slot("float", 1)))], values=[5, 0.5])
+    at = frame(f, head(f), ITER_SLOTS, dict(a=slot("int", 0), b=slot("float", 1)))
+    arm(f, head(f), 2, frames=[at], values=[5, 0.5])
     assert f(4, T(), T()) == (5, 0.5, 3)
     assert seen == [("f", 5, 0.5, 1)] * 2
 
@@ -858,7 +868,7 @@ def try_statement(text, exc, tried):
     assert places, text
     for m in places:
         name, depth, offset, last = m[0], m[3], m[4], m[5]
-        if name in ("NOP", "JUMP", "JUMP_BACKWARD") or offset in offsets(f, "END_FOR"):
+        if name in ("NOP", "JUMP", "JUMP_BACKWARD") or offset in offsets(f, "END_FOR", "POP_ITER"):
             continue
         E.clear()
         e = exc.with_traceback(None)
@@ -867,15 +877,14 @@ def try_statement(text, exc, tried):
         def fail(e=e):
             raise e
 
+        stack = [*ITER, *[slot("const", sub=0)] * (depth - ITER_SLOTS)]
         arm(
             f,
             to,
             1,
             kind="raise",
             entry=fail,
-            frames=[
-                frame(f, offset, depth, dict(i=slot("int", 0), stack=[HOME, *[slot("const", sub=0)] * (depth - 1)]))
-            ],
+            frames=[frame(f, offset, depth, dict(i=slot("int", 0), stack=stack))],
             values=[1],
             consts=[BELOW.get(name, int)()],
         )
@@ -917,7 +926,7 @@ def case_raise_without_operands():
         for m in E.describe(f.__code__):
             if m[9] != 6 or m[3] < 1 or m[8] < 0:
                 continue
-            for depth in range(1, m[3] + 1):
+            for depth in range(ITER_SLOTS, m[3] + 1):
                 E.clear()
                 e = ValueError("v")
 
@@ -930,7 +939,7 @@ def case_raise_without_operands():
                     1,
                     kind="raise",
                     entry=fail,
-                    frames=[frame(f, m[4], depth, dict(stack=[HOME, *[slot("null")] * (depth - 1)]))],
+                    frames=[frame(f, m[4], depth, dict(stack=[*ITER, *[slot("null")] * (depth - ITER_SLOTS)]))],
                 )
                 E.events(f.__code__, JUMP, True)
                 got = f(3, 1, 1, 1)
@@ -959,7 +968,7 @@ def case_raise_unhandled_and_references():
     call = [m for m in E.describe(f.__code__) if m[0] == "CALL"][-1]
     for _ in range(50):
         E.clear()
-        arm(f, head(f), 1, kind="raise", entry=fail, frames=[frame(f, call[4], call[3] - 3, dict(stack=[HOME]))])
+        arm(f, head(f), 1, kind="raise", entry=fail, frames=[frame(f, call[4], call[3] - 3, dict(stack=ITER))])
         E.events(f.__code__, JUMP, True)
         try:
             f(3, T())
@@ -996,7 +1005,7 @@ def case_universal_raise_is_thread_safe():
         kind="raise",
         entry=fail,
         repeat=0,
-        frames=[frame(f, isop, depth, dict(stack=[HOME, slot("const", sub=0), slot("const", sub=0)]))],
+        frames=[frame(f, isop, depth, dict(stack=[*ITER, slot("const", sub=0), slot("const", sub=0)]))],
         consts=[None],
     )
     sys.setswitchinterval(1e-5)
@@ -1032,7 +1041,7 @@ def case_signal_between_arming_and_the_event():
         3,
         kind="raise",
         entry=fail,
-        frames=[frame(f, isop, depth, dict(stack=[HOME, slot("const", sub=0), slot("const", sub=0)]))],
+        frames=[frame(f, isop, depth, dict(stack=[*ITER, slot("const", sub=0), slot("const", sub=0)]))],
         consts=[None],
     )
     try:
@@ -1068,8 +1077,8 @@ def case_handler_between_arming_and_the_event():
     signal.signal(signal.SIGUSR1, handler)
     isop = offsets(f, "IS_OP")[0]
     depth = {m[4]: m[3] for m in E.describe(f.__code__)}[isop]
-    stack = [HOME, slot("const", sub=0), slot("const", sub=0)]
-    assert depth == 3
+    stack = [*ITER, slot("const", sub=0), slot("const", sub=0)]
+    assert depth == 2 + ITER_SLOTS
     arm(f, head(f), 3, kind="raise", entry=fail, frames=[frame(f, isop, depth, dict(stack=stack))], consts=[None])
     got, y = f(6, 1)
     assert len(got) == 1 and not y and ran == [([], False)]
@@ -1140,7 +1149,7 @@ def case_inner_frame_goes_on():
         head(outer, 0),
         2,
         frames=[
-            frame(outer, call, below, dict(stack=[HOME, *append], i=slot("int", 2))),
+            frame(outer, call, below, dict(stack=[*ITER, *append], i=slot("int", 2))),
             inner_frames(
                 mul,
                 d,
@@ -1171,7 +1180,7 @@ def case_inner_frame_raises_into_the_caller():
             head(outer, 0),
             2,
             frames=[
-                frame(outer, call, below, dict(stack=[HOME, *nulls], i=slot("int", 2))),
+                frame(outer, call, below, dict(stack=[*ITER, *nulls], i=slot("int", 2))),
                 inner_frames(
                     mul, d, dict(a=slot("int", 0), b=slot("int", 1), stack=[slot("int", 2), slot("int", 1)]), nh
                 ),
@@ -1204,7 +1213,7 @@ def two_inner(kind="resume", entry=None, stack=None, values=(3, 4, 5), at=None):
         consts=[middle, inner, 1],
         xhome=["vv", "ww"] + [...] * 8,
         frames=[
-            frame(top, call0, d0, dict(stack=[HOME])),
+            frame(top, call0, d0, dict(stack=ITER)),
             frame(middle, call1, d1, dict(v=slot("home", sub=nh)), const=0, home=nh),
             frame(inner, mul, d, dict(a=slot("int", 0), b=slot("int", 1), stack=stack), const=1, home=nh + 4),
         ],
@@ -1307,7 +1316,7 @@ def case_inner_frame_waits_in_attribute_and_subscript():
         below = m[3] - (1 if name == "LOAD_ATTR" else 2)
         append = [slot("null"), slot("const", sub=1)] if NULL_FIRST else [slot("const", sub=1), slot("null")]
         got = []
-        stack = [HOME, *append, *[slot("const", sub=2)] * (below - 3)]
+        stack = [*ITER, *append, *[slot("const", sub=2)] * (below - 2 - ITER_SLOTS)]
         arm(
             f,
             head(f),
@@ -1334,7 +1343,7 @@ def enter_counted(before=lambda: None, after=lambda: None):
         return i
 
     E.clear()
-    arm(f, head(f), 1, repeat=1, frames=[frame(f, head(f), 1, {})])
+    arm(f, head(f), 1, repeat=1, frames=[frame(f, head(f), ITER_SLOTS, {})])
     before()
     try:
         f(50)
@@ -1389,7 +1398,7 @@ def case_c_stack_reserve():
                 list(map(lambda d: f(n, d), [depth - 1]))
         return n
 
-    arm(f, head(f), 1, repeat=1, frames=[frame(f, head(f), 1, {})])
+    arm(f, head(f), 1, repeat=1, frames=[frame(f, head(f), ITER_SLOTS, {})])
     sys.setrecursionlimit(200000)
     f(1, 20)
     c = counts()
