@@ -97,6 +97,8 @@ void bk_h_sync_npf(bk_ctx *c, int64_t slot, int64_t typenum, double v, void *box
 void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *box);
 bool bk_h_frame_seen(bk_ctx *c);
 bool bk_h_simple_or_null(void *o);
+void bk_h_box_ref(void *o);
+void bk_h_box_unref(void *o);
 
 /* Compiled code runs inside an event callback, where events are off: they are on while a helper may run Python code. */
 static inline void bk_events_on(PyThreadState *ts) { ts->tracing--; }

@@ -56,3 +56,11 @@ void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *bo
 bool bk_h_frame_seen(bk_ctx *c) { return ((bkp_frame *)c->frame)->frame_obj != NULL; }
 
 bool bk_h_simple_or_null(void *o) { return !o || bk_py_type_is_simple(Py_TYPE((PyObject *)o)); }
+
+void bk_h_box_ref(void *o) {
+    if ((uintptr_t)o > BK_BOX_KEEP) Py_INCREF((PyObject *)o);
+}
+
+void bk_h_box_unref(void *o) {
+    if ((uintptr_t)o > BK_BOX_KEEP) Py_DECREF((PyObject *)o);
+}

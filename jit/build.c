@@ -47,97 +47,54 @@ uint32_t ctx_inline(bk_builder *b, bk_obj *code) {
     return b->nctx++;
 }
 
-/* ---- the entry: types of the frame as it is now ------------------------------------------------------------------ */
+/* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) --------------------------- */
 
-static void entry_number(bk_builder *b, bk_val *v, bk_obj *o) {
-    int64_t i;
-    bk_obj *type = bk_py_type(o);
-    if (type == bk_types.t_int && !bk_py_as_i64(o, &i)) return;
-    guard_type(b, v, type);
-    unbox(b, v);
-}
-
-/* the frame is the iterator's only owner: nobody else sees that it is not moved on while native code runs */
-static bool sole_owner(bk_builder *b, bk_val *v, bk_obj *o) {
-    if (*(uint32_t *)((char *)o + bk_py->layout.refcnt) != 1) return false;
-    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, v->box, bk_py->layout.refcnt);
-    guard(b, E(b, BK_EQ, count, KI(b, 1)), BK_G_VALUE);
-    return true;
-}
-
-static void entry_iterator(bk_builder *b, uint32_t slot, bk_val *v, bk_obj *o) {
-    bk_obj *type = bk_py_type(o);
-    if (type != bk_types.t_range_iterator && type != bk_types.t_list_iterator && type != bk_types.t_tuple_iterator) return;
-    if (!sole_owner(b, v, o)) return;
-    if (type == bk_types.t_range_iterator) {
-        int64_t step = *(int64_t *)((char *)o + bk_py->rangeiter_step);
-        guard_type(b, v, type);
+static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
+    bool tuple = c->type == bk_types.t_tuple_iterator;
+    if (c->kind == EC_RANGEIT) {
         bk_ref start = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_start);
         bk_ref len = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_len);
-        bk_ref st = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_step);
-        guard(b, E(b, BK_EQ, st, KI(b, step)), BK_G_VALUE);
-        guard(b, E(b, BK_GE, len, KI(b, 0)), BK_G_RANGE);
-        bk_ref end = Eguarded(b, BK_ADDOV, start, Eguarded(b, BK_MULOV, len, KI(b, step), BK_G_OVERFLOW), BK_G_OVERFLOW);
-        *v = (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = step, .obj = slot + 1};
-    } else if (type == bk_types.t_list_iterator || type == bk_types.t_tuple_iterator) {
-        bool tuple = type == bk_types.t_tuple_iterator;
-        uint32_t off_seq = tuple ? bk_py->tupleiter_seq : bk_py->listiter_seq;
-        if (!*(bk_obj **)((char *)o + off_seq)) return;
-        guard_type(b, v, type);
-        bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, off_seq);
-        guard(b, E(b, BK_NE, seq, KP(b, NULL)), BK_G_SIZE);
-        bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, tuple ? bk_py->tupleiter_index : bk_py->listiter_index);
-        *v = (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .tuple_seq = tuple, .obj = slot + 1};
-    }
-}
-
-/* a local that is not read before it is written: only what happens to its old content matters */
-static void entry_dead(bk_builder *b, uint32_t slot, bk_obj *o, bk_val *l) {
-    bk_ref p = Eimm(b, BK_HLOAD, 0, slot);
-    if (o && !simple_type(bk_py_type(o))) {
-        guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_UNBOUND);
+        bk_ref way = E(b, BK_MUL, len, KI(b, c->step)), end = E(b, BK_ADD, start, way);
+        b->fn->ins[way].flags |= BK_F_NSW;
+        b->fn->ins[end].flags |= BK_F_NSW;
+        *v = (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = c->step, .obj = c->slot + 1};
         return;
     }
-    guard(b, CALLH(b, BK_H_simple_or_null, p), BK_G_TYPE);
-    l->kind = V_VAL;
-    l->simple = true;
+    bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, tuple ? bk_py->tupleiter_seq : bk_py->listiter_seq);
+    bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, tuple ? bk_py->tupleiter_index : bk_py->listiter_index);
+    *v = (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .tuple_seq = tuple, .obj = c->slot + 1};
+}
+
+static void entry_value(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
+    v->type = c->type;
+    if (c->kind == EC_INT) v->num = CALLH(b, BK_H_unbox_i64, v->box);
+    else if (c->kind == EC_ND) {
+        v->nd = c->nd;
+        v->nd_ok = c->type == bk_types.t_ndarray;
+    } else if (c->type != bk_types.t_int && is_num(v) && fits(v)) unbox(b, v);
+    else if (c->type == bk_types.t_none_type) v->konst = bk_types.t_none;
 }
 
 static void entry_slot(bk_builder *b, uint32_t slot, bk_obj *o, bool local, bool live) {
-    bk_bframe *f = TOPF(b);
-    bk_val *l = &f->slots[slot], v = *l;
-    bk_obj *type = o ? bk_py_type(o) : NULL;
-    if (local && type && type == bk_types.t_cell) return;
-    if (local && !live) {
-        entry_dead(b, slot, o, l);
-        return;
+    bk_val *l = &TOPF(b)->slots[slot], v = *l;
+    bk_entrycheck *c = &b->rq.entry[*b->rq.nentry];
+    if (o && local && bk_py_type(o) == bk_types.t_cell) return; /* cells stay where they are */
+    bool iterator = bk_entry_describe(o, local, live, slot, c);
+    ++*b->rq.nentry;
+    if (c->type) bk_const(b->fn, c->type);
+    if (c->kind == EC_SIMPLE) {
+        l->kind = V_VAL;
+        l->simple = true;
     }
+    if (c->kind == EC_SIMPLE || c->kind == EC_NULL || c->kind == EC_HELD) return;
     v.box = Eimm(b, BK_HLOAD, 0, slot);
-    if (!o) {
-        guard(b, E(b, BK_EQ, v.box, KP(b, NULL)), BK_G_UNBOUND);
-        return;
-    }
     v.own = O_HOMES;
     v.homes = home_bit(slot);
-    bk_val probe = {.kind = V_VAL, .type = type, .box = v.box};
-    if (local) guard(b, E(b, BK_NE, v.box, KP(b, NULL)), BK_G_UNBOUND);
+    if (iterator) entry_iterator(b, c, &v);
     else {
-        entry_iterator(b, slot, &v, o);
-        if (v.kind != V_VAL) {
-            *l = v;
-            return;
-        }
+        entry_value(b, c, &v);
+        v.clean = true;
     }
-    bk_ndkey k;
-    if (is_num(&probe) && fits(&probe)) entry_number(b, &v, o);
-    else {
-        guard_type(b, &v, type);
-        if (bk_py_ndkey(o, &k)) {
-            if (type == bk_types.t_ndarray) np_guard(b, &v, &k);
-            else v.nd = k;
-        }
-    }
-    v.clean = true;
     *l = v;
 }
 
@@ -162,6 +119,7 @@ static void build_entry(bk_builder *b) {
         f->slots[i] = (bk_val){.kind = bk_py_home_get(home, i) ? V_VAL : V_NULL, .clean = true};
     b->st.blk = bk_block_new(b->fn);
     begin_insn(b, f->pc);
+    *rq->nentry = 0;
     for (uint32_t i = 0; i < b->fn->nhome; i++) {
         bk_obj *o = bk_py_home_get(home, i);
         if (o || i < ci->nlocals) entry_slot(b, i, o, i < ci->nlocals, i < ci->nlocals && bk_live(f->flow, f->pc, i));

@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "bcflow.h"
 #include "bk_driver.h"
+#include "entry.h"
 #include "profile.h"
 #include <setjmp.h>
 
@@ -100,7 +101,7 @@ typedef struct {
     bk_state *start;           /* the state at the block's beginning */
 } bk_version;
 
-typedef struct { uint32_t ctx, pc, slot; bk_obj *type; } bk_pref;
+typedef struct { uint32_t ctx, pc, slot; bk_obj *type; uint64_t homes; } bk_pref;
 typedef struct { uint32_t parent, pc; bk_obj *code; } bk_inlinectx;
 typedef struct { uint32_t ctx, pc; } bk_site;
 
@@ -112,6 +113,8 @@ typedef struct {
     const bk_params *params;
     /* the recorded profile of a code object, NULL if it was never recorded */
     bk_prof *(*profile)(bk_obj *code);
+    bk_entrycheck *entry;      /* filled in: what must hold to enter; room for every slot of the frame */
+    uint32_t *nentry;
 } bk_request;
 
 typedef struct bk_builder {
@@ -213,6 +216,7 @@ bool simple_type(bk_obj *type);
 bool is_outer(const bk_builder *b);                     /* the innermost frame is the real one */
 uint64_t home_bit(uint32_t slot);
 void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l);  /* the frame slot gets an unboxed local's box */
+void settle_boxes(bk_builder *b, uint64_t mask);        /* before home slots of mask change: no local borrows there */
 void unknown_begin(bk_builder *b);                      /* any code may run: frame synced, values secured */
 void unknown_end(bk_builder *b);                        /* afterwards: state must be the one behind the instruction */
 void exit_unless(bk_builder *b, bk_ref good, uint32_t snap);

@@ -75,8 +75,25 @@ static bool same_nd(const bk_ndkey *a, const bk_ndkey *b) {
 
 static bk_obj *preferred(bk_builder *b, uint32_t ctx, uint32_t pc, uint32_t slot) {
     for (uint32_t i = 0; i < b->nprefs; i++)
-        if (b->prefs[i].ctx == ctx && b->prefs[i].pc == pc && b->prefs[i].slot == slot) return b->prefs[i].type;
+        if (b->prefs[i].type && b->prefs[i].ctx == ctx && b->prefs[i].pc == pc && b->prefs[i].slot == slot)
+            return b->prefs[i].type;
     return NULL;
+}
+
+/* home slots that boxes of the local may come from at this place, besides its own */
+static uint64_t preferred_homes(bk_builder *b, uint32_t ctx, uint32_t pc, uint32_t slot) {
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < b->nprefs; i++)
+        if (b->prefs[i].ctx == ctx && b->prefs[i].pc == pc && b->prefs[i].slot == slot) mask |= b->prefs[i].homes;
+    return mask;
+}
+
+/* a box borrowed from a slot that the version does not expect: build again, expecting it */
+static void expect_homes(bk_builder *b, const bk_version *ver, const bk_vslot *s, const bk_val *v, uint32_t slot) {
+    if (v->kind != V_VAL || !v->box || v->own != O_HOMES || v->clean || !(v->homes & ~s->homes)) return;
+    if (b->nprefs == 256) bk_abort(b, BK_AB_TOO_MANY_VERSIONS);
+    b->prefs[b->nprefs++] = (bk_pref){ver->ctx, ver->pc, slot, NULL, v->homes};
+    bk_restart(b);
 }
 
 static bool num_without_guard(const bk_val *v) {
@@ -145,7 +162,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
             return !s->nd_ok || (v->nd_ok && same_nd(&s->nd, &v->nd));
         }
         if (p.dead && v->kind == V_VAL && v->num && b->nprefs < 256 && b->restarts < 12 && v->type) {
-            b->prefs[b->nprefs++] = (bk_pref){ver->ctx, ver->pc, p.slot, v->type};
+            b->prefs[b->nprefs++] = (bk_pref){ver->ctx, ver->pc, p.slot, v->type, 0};
             bk_restart(b);
         }
         return false;
@@ -227,7 +244,7 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
         v.box = s->box[which];
         v.maybe = true;
         v.own = O_HOMES;
-        v.homes = p.outer_local || p.outer_stack ? home_bit(p.slot) : s->homes;
+        v.homes = s->homes;
         return v;
     case R_PTR: v.own = O_OWNED; v.box = s->box[which]; return v;
     case R_KONST:
@@ -328,12 +345,19 @@ static void each_slot(bk_builder *b, bk_version *ver, bk_state *s, slot_fn fn, v
 static void choose_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     bk_version *ver = arg;
     choose(b, s, v, p, p.outer_local ? preferred(b, ver->ctx, ver->pc, p.slot) : NULL);
+    if (s->repr != R_NUM || !(p.outer_local || p.outer_stack)) return;
+    s->homes = home_bit(p.slot);
+    if (p.outer_local) s->homes |= preferred_homes(b, ver->ctx, ver->pc, p.slot);
+    if (v->kind == V_VAL && v->box && v->own == O_HOMES && !v->clean) s->homes |= v->homes;
 }
 
 typedef struct { bk_version *ver; bool ok; } fit_t;
 static void fit_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     fit_t *f = arg;
     if (f->ok) f->ok = fits_slot(b, s, v, p, f->ver);
+}
+static void expect_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
+    if (p.outer_local && s->repr == R_NUM && v->type == s->type) expect_homes(b, arg, s, v, p.slot);
 }
 static void convert_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)arg;
@@ -480,6 +504,7 @@ void flow_goto(bk_builder *b, uint32_t pc, bool back) {
         if (l->ctx == f->ctx && l->pc == pc) active = l;
     }
     bk_version *v = find_version(b, active);
+    each_slot(b, v, &b->st, expect_slot, v);
     bool is_back = false;
     for (uint32_t i = 0; back && i < before.nloops; i++) is_back |= before.loops[i] == v->no;
     each_slot(b, v, &b->st, convert_slot, NULL);

@@ -228,6 +228,8 @@ static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *
         r = E(b, o, a, d);
         i = E(b, o, c, e);
     }
+    /* which NaN comes out depends on how the interpreter's C code was compiled: it computes those itself */
+    guard(b, E(b, BK_AND, E(b, BK_FEQ, r, r), E(b, BK_FEQ, i, i)), BK_G_DOMAIN);
     *out = v_num(bk_types.t_complex, r);
     out->num2 = i;
     return true;

@@ -165,6 +165,7 @@ static void op_load_and_clear(bk_builder *b, const bk_insn *in) {
             return;
         }
         begin_effect(b);
+        settle_boxes(b, home_bit(slot));
         bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
         Eimm(b, BK_HSTORE, KP(b, NULL), slot);
         if (v.box && v.own == O_HOMES) v.own = O_OWNED; /* the slot's reference moves to the stack */

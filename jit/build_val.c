@@ -72,6 +72,7 @@ void guard_type(bk_builder *b, bk_val *v, bk_obj *type) {
     uint32_t snap = snap_start(b);
     bk_ref r = E(b, BK_GTYPE, v->box, 0);
     b->fn->ins[r].imm = (int64_t)(intptr_t)type;
+    bk_const(b->fn, type); /* its address stays its own */
     set_guard(b, r, snap);
     v->type = type;
 }
@@ -300,9 +301,14 @@ void begin_effect(bk_builder *b) {
     b->neffects++;
 }
 
+/* an object that is never counted: no reference to it needs to be taken */
+static bool immortal(const bk_val *v) {
+    return v->type == bk_types.t_bool || v->type == bk_types.t_none_type || (v->konst && bk_py_is_immortal(v->konst));
+}
+
 bk_ref take(bk_builder *b, bk_val *v) {
     bk_ref p = boxed(b, v);
-    if (v->own != O_OWNED) E(b, BK_INCREF, p, 0);
+    if (v->own != O_OWNED && !immortal(v)) E(b, BK_INCREF, p, 0);
     v->own = O_NONE;
     return p;
 }
@@ -344,22 +350,25 @@ bk_val load_local(bk_builder *b, uint32_t slot) {
 /* the old content of a home slot that is overwritten or dropped, known to be simple or not the last reference */
 static void drop_home(bk_builder *b, bk_ref old) { E(b, BK_XDECREFN, old, 0); }
 
-/* box may be NULL: put it into the home slot if it is one, so that the local is the same object */
-static void adopt_maybe(bk_builder *b, uint32_t slot, bk_val *v) {
-    bk_ref none = E(b, BK_EQ, v->box, KP(b, NULL));
-    bk_blk some = flow_split(b, none, true), join = bk_block_new(b->fn);
-    E(b, BK_JMP, 0, 0);
-    bk_edge(b->fn, b->st.blk, join);
-    b->st.blk = some;
-    E(b, BK_INCREF, v->box, 0);
-    bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
-    Eimm(b, BK_HSTORE, v->box, slot);
-    drop_home(b, old);
-    E(b, BK_JMP, 0, 0);
-    bk_edge(b->fn, b->st.blk, join);
-    b->st.blk = join;
-    v->own = O_HOMES;
-    v->homes = home_bit(slot);
+static bool cross_borrows(bk_builder *b, uint32_t slot) {
+    const bk_val *l = &b->st.f[0].slots[slot];
+    return l->kind == V_VAL && !l->clean && l->box && l->own == O_HOMES && (l->homes & ~home_bit(slot));
+}
+
+/* Locals of the real frame whose boxes may stand in other locals' home slots get them into their own: those slots are
+ * about to change. All references are taken before the first slot is written, for the borrowing may go in circles. */
+void settle_boxes(bk_builder *b, uint64_t mask) {
+    const bk_codeinfo *ci = b->st.f[0].ci;
+    bool any = false;
+    for (uint32_t i = 0; i < ci->nlocals; i++) any |= cross_borrows(b, i) && (b->st.f[0].slots[i].homes & mask);
+    if (!any) return;
+    bk_ref *boxes = alloc(b, ci->nlocals * sizeof *boxes);
+    for (uint32_t i = 0; i < ci->nlocals; i++)
+        if (cross_borrows(b, i)) CALLH(b, BK_H_box_ref, boxes[i] = b->st.f[0].slots[i].box);
+    for (uint32_t i = 0; i < ci->nlocals; i++)
+        if (boxes[i]) bk_sync_slot(b, i, &b->st.f[0].slots[i]);
+    for (uint32_t i = 0; i < ci->nlocals; i++)
+        if (boxes[i]) CALLH(b, BK_H_box_unref, boxes[i]);
 }
 
 /* does another value borrow from the slot? then its object outlives the slot */
@@ -420,9 +429,9 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     bool keep_unboxed = v.kind == V_VAL && v.num && (!v.box || v.own == O_CONST || v.maybe);
     if (!keep_unboxed && v.kind != V_NULL) boxed(b, &v);
     if (keep_unboxed) {
-        bool copies_homes = v.box && v.maybe && v.own == O_HOMES && v.homes != bit;
-        if (object || copies_homes || v.own == O_OWNED) {
+        if (object || v.own == O_OWNED) {
             begin_effect(b);
+            settle_boxes(b, bit);
             each_borrower(b, secure_homes, bit);
         }
         if (object) {
@@ -430,8 +439,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
             Eimm(b, BK_HSTORE, KP(b, NULL), slot);
             drop_home(b, old);
         }
-        if (copies_homes) adopt_maybe(b, slot, &v);
-        else if (v.own == O_OWNED && v.box) { /* owned but perhaps NULL: the slot holds it, or nothing */
+        if (v.own == O_OWNED && v.box) { /* owned but perhaps NULL: the slot holds it, or nothing */
             bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
             Eimm(b, BK_HSTORE, v.box, slot);
             drop_home(b, old);
@@ -443,6 +451,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
         return;
     }
     begin_effect(b);
+    settle_boxes(b, bit);
     each_borrower(b, secure_homes, bit);
     if (v.own == O_HOMES && (v.homes & bit)) v.own = O_VOLATILE;
     bk_ref p = v.kind == V_NULL ? KP(b, NULL) : v.box;
@@ -473,7 +482,7 @@ void store_local(bk_builder *b, uint32_t slot, bk_val v) {
 /* ---- unknown code ---------------------------------------------------------------------------------------------------- */
 
 /* the frame slot gets the box of an unboxed local */
-void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) {
+void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) { /* nobody borrows from the slot */
     if (l->clean || l->kind == V_NULL) return;
     bk_ref p = l->box ? l->box : KP(b, NULL);
     if (l->type == bk_types.t_float) CALLH(b, BK_H_sync_f, KI(b, slot), l->num, p);
@@ -504,6 +513,7 @@ void unknown_begin(bk_builder *b) {
     begin_effect(b);
     bk_bframe *f = TOPF(b);
     uint64_t dropped = 0;
+    settle_boxes(b, UINT64_MAX);
     for (uint32_t i = 0; i < f->ci->nlocals; i++)
         if (!f->slots[i].clean && f->slots[i].kind != V_NULL) dropped |= home_bit(i);
     if (dropped) {

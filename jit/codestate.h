@@ -14,10 +14,13 @@ typedef struct {
     int64_t count;             /* back edges since it was last reset */
     int64_t threshold;
     uint32_t rec_visits;       /* back edges seen while recording */
-    bk_region *region;         /* published code; may have become invalid */
+    bk_region *region;         /* published code, linked by `other` for other types; may have become invalid */
     bk_region *job;            /* being compiled */
+    bk_region *replaces;       /* the region that the job is a better version of, NULL: a further one */
+    uint32_t misses;           /* entries for which no region's checks held */
     uint32_t compiles, penalties, early;
     uint32_t relearn;          /* back edges until the region is built again with what was recorded since a hot exit */
+    bk_region *relearn_of;     /* that region; compared, not used */
     bool no_hoist;             /* hoisted guards failed */
     int abort;                 /* why the last try failed */
     uint32_t abort_line;

@@ -60,15 +60,29 @@ static void drop_job(bk_anchor *a) {
     a->job = NULL;
 }
 
+/* takes r out of the anchor's list; the caller drops it */
+static void unlink_region(bk_anchor *a, bk_region *r) {
+    if (a->relearn_of == r) a->relearn_of = NULL;
+    if (a->replaces == r) a->replaces = NULL;
+    for (bk_region **p = &a->region; *p; p = &(*p)->other)
+        if (*p == r) {
+            *p = r->other;
+            return;
+        }
+}
+
 static void drop_code(bk_codestate *s) {
     for (uint32_t i = 0; i < s->nanchors; i++) {
         bk_anchor *a = &s->anchors[i];
         drop_job(a);
-        bk_region *r = a->region;
-        a->region = NULL;
         a->state = A_COLD;
         a->count = 0;
-        if (r) bk_region_drop(r);
+        a->relearn = 0;
+        while (a->region) {
+            bk_region *r = a->region;
+            unlink_region(a, r);
+            bk_region_drop(r);
+        }
     }
 }
 
@@ -225,8 +239,8 @@ static bool budget_left(const bk_codestate *s) {
 }
 
 static void publish(bk_codestate *s, bk_anchor *a) {
-    bk_region *r = a->job;
-    a->job = NULL;
+    bk_region *r = a->job, *old = a->replaces;
+    a->job = a->replaces = NULL;
     bk_count.opt_ms += r->opt_ms;
     bk_count.lower_ms += r->code.lower_ms;
     bk_count.llvm_ms += r->code.opt_ms;
@@ -244,8 +258,10 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     }
     r->counted = true;
     bk_code_bytes += r->code.code_bytes;
-    bk_region *old = a->region;
+    if (old) unlink_region(a, old);
+    r->other = a->region;
     a->region = r;
+    a->misses = 0;
     a->state = A_COMPILED;
     a->abort = BK_AB_NONE;
     a->early = 0;
@@ -253,7 +269,7 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     if (old) bk_region_drop(old);
 }
 
-static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
     if (a->job || !budget_left(s)) return;
     if (bk_code_bytes > (uint64_t)s->params.code_kib * 1024) {
         failed(a, BK_AB_CODE_MEMORY, 0, NULL);
@@ -263,17 +279,21 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     int why = BK_AB_MEMORY;
     uint32_t line = 0;
     double began = thread_ms();
-    bk_request rq = {.ci = s->ci, .frame = f, .header = a->header, .ticket = t, .params = &s->params, .profile = profile_of};
-    bk_fn *fn = t ? bk_build_region(&rq, &why, &line) : NULL;
+    uint32_t nchecks = 0;
+    bk_entrycheck *checks = calloc(s->ci->nlocals + s->ci->stacksize + 1, sizeof *checks);
+    bk_request rq = {.ci = s->ci, .frame = f, .header = a->header, .ticket = t, .params = &s->params,
+                     .profile = profile_of, .entry = checks, .nentry = &nchecks};
+    bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &line) : NULL;
     double spent = thread_ms() - began;
     bk_count.builds++;
     bk_count.build_ms += spent;
     if (!fn) {
         if (t) bk_ticket_free(t);
+        free(checks);
         failed(a, why, line, NULL);
         return;
     }
-    bk_region *r = bk_region_new(fn, t);
+    bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
         failed(a, BK_AB_MEMORY, 0, NULL);
         return;
@@ -282,6 +302,7 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     r->level = (int)s->params.level;
     r->opt = (bk_optparams){.clamp = false, .strip = (uint32_t)s->params.strip, .no_hoist = a->no_hoist};
     a->job = r;
+    a->replaces = replaces;
     a->compiles++;
     if (!a->region) a->state = A_COMPILING;
     bk_count.compiles++;
@@ -307,7 +328,7 @@ static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bool outermost = !larger(s, a, false);
     if (a->region && !a->relearn) return;
     if (!outermost && (!waited || larger(s, a, true))) return;
-    compile(s, a, f);
+    compile(s, a, f, a->region);
     if (outermost && a->state != A_COLD) record_stop(s);
 }
 
@@ -393,7 +414,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
             a->early = 0;
             a->count = 0;
             a->threshold *= 16;
-            a->region = NULL;
+            unlink_region(a, r);
             bk_region_drop(r);
             return;
         }
@@ -404,12 +425,27 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
         return;
     }
     a->relearn = 8;
+    a->relearn_of = r;
     bk_count.recompiles++;
     record_start(s, s);
 }
 
+/* the frame's types fit no region: after some such visits one more is made for them */
+static int missed(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    enum { MAX_REGIONS = 4 };
+    uint32_t n = 0;
+    for (bk_region *r = a->region; r; r = r->other) n++;
+    if (++a->misses % (uint32_t)(s->params.hot_exit < 8 ? s->params.hot_exit : 8) == 0 && n < MAX_REGIONS && !a->job &&
+        !a->relearn && a->compiles <= s->params.recompiles + MAX_REGIONS)
+        compile(s, a, f, NULL);
+    return BK_KEEP;
+}
+
 static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_region *r = a->region;
+    void **home = bk_py_frame_home(f);
+    while (r && !bk_entry_holds(r->checks, r->nchecks, home)) r = r->other;
+    if (!r) return missed(s, a, f);
     uint32_t words = r->code.buf_words;
     uint64_t *buf = words <= 4096 ? alloca(words * sizeof *buf + 8) : malloc(words * sizeof *buf);
     if (!buf) return BK_KEEP;
@@ -422,15 +458,16 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     r->inside--;
     if (words > 4096) free(buf);
     if (exit < 0) return -1;
-    if (a->region != r) bk_region_sweep();
+    bk_region *alive = a->region; /* running code may have dropped it */
+    while (alive && alive != r) alive = alive->other;
+    if (!alive) bk_region_sweep();
     else if (r->valid) after_exit(s, a, r, (uint32_t)exit, early);
     return BK_KEEP;
 }
 
-static void invalidated(bk_anchor *a) {
-    bk_region *r = a->region;
-    a->region = NULL;
-    a->state = A_RECORDING;
+static void invalidated(bk_anchor *a, bk_region *r) {
+    unlink_region(a, r);
+    if (!a->region) a->state = A_RECORDING;
     a->abort = BK_AB_INVALIDATED;
     const char *by = bk_ticket_broken_by(r->ticket);
     snprintf(a->error, sizeof a->error, "%s", by ? by : "");
@@ -447,10 +484,13 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     if (!a || a->state == A_BLACKLISTED) return BK_DISABLE;
     a->back_edges++;
     if (a->job && __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) publish(s, a);
-    if (a->region && !a->region->valid) invalidated(a);
-    if (a->relearn && --a->relearn == 0 && a->region) {
+    for (bk_region *r = a->region, *next; r; r = next) {
+        next = r->other;
+        if (!r->valid) invalidated(a, r);
+    }
+    if (a->relearn && --a->relearn == 0) {
         record_stop(s);
-        compile(s, a, f);
+        if (a->relearn_of) compile(s, a, f, a->relearn_of);
     }
     if (a->region) {
         if (s->recording) recording_back_edge(s, a, f);
@@ -462,7 +502,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone */
-        compile(s, a, f);
+        compile(s, a, f, NULL);
         return BK_KEEP;
     }
     if (++a->count < a->threshold) return BK_KEEP;

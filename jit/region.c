@@ -10,9 +10,10 @@ static bk_region *dead;
 
 static void on_break(void *arg) { ((bk_region *)arg)->valid = 0; }
 
-bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket) {
+bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, uint32_t nchecks) {
     bk_region *r = calloc(1, sizeof *r);
     if (!r) {
+        free(checks);
         bk_fn_free(fn);
         bk_ticket_free(ticket);
         return NULL;
@@ -20,6 +21,8 @@ bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket) {
     for (uint32_t i = 0; i < fn->nconsts; i++) bk_py_incref(fn->consts[i]);
     r->fn = fn;
     r->ticket = ticket;
+    r->checks = checks;
+    r->nchecks = nchecks;
     r->valid = 1;
     bk_ticket_on_break(ticket, on_break, r);
     return r;
@@ -37,6 +40,7 @@ static void region_free(bk_region *r) {
     bk_fn_free(r->fn);
     for (int i = 0; i < 4; i++) free(r->texts[i]);
     free(r->exit_counts);
+    free(r->checks);
     free(r);
 }
 

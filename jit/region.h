@@ -2,6 +2,7 @@
 #ifndef BK_REGION_H
 #define BK_REGION_H
 #include "bk_driver.h"
+#include "entry.h"
 
 typedef struct bk_region {
     bk_fn *fn;                 /* kept for its snapshots; its constants are strong references */
@@ -11,6 +12,9 @@ typedef struct bk_region {
     uint32_t inside;           /* activations */
     uint32_t *exit_counts;     /* per exit; NULL until compiled */
     uint64_t entries;
+    bk_entrycheck *checks;     /* what must hold of the frame to enter */
+    uint32_t nchecks;
+    struct bk_region *other;   /* the same place for frames with other types */
     bk_optparams opt;
     bk_optstats optstats;
     int level;
@@ -23,8 +27,9 @@ typedef struct bk_region {
     int done;                  /* atomic: the worker is finished with it */
 } bk_region;
 
-/* takes over fn (with a new reference to each constant) and the ticket (stolen); NULL: out of memory, both freed */
-bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket);
+/* takes over fn (with a new reference to each constant), the ticket and the checks (malloc'ed); NULL: out of memory,
+ * all freed */
+bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, uint32_t nchecks);
 /* GIL held; frees at once if nobody is inside, else when that is so */
 void bk_region_drop(bk_region *r);
 /* frees dropped regions that nobody is inside of any more */

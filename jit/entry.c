@@ -1,0 +1,66 @@
+/* Entry conditions of regions: described from the frame a region was built for, tested on those it is entered with. */
+#include "entry.h"
+
+static inline bk_obj *type_of(bk_obj *o) { return *(bk_obj **)((char *)o + bk_py->layout.type); }
+static inline int64_t word_at(bk_obj *o, uint32_t off) { return *(int64_t *)((char *)o + off); }
+static inline bool alone(bk_obj *o) { return *(uint32_t *)((char *)o + bk_py->layout.refcnt) == 1; }
+
+static bool range_fits(bk_obj *o, int64_t step) {
+    int64_t start = word_at(o, bk_py->rangeiter_start), len = word_at(o, bk_py->rangeiter_len), way, end;
+    if (!alone(o) || len < 0 || word_at(o, bk_py->rangeiter_step) != step) return false;
+    return !__builtin_mul_overflow(len, step, &way) && !__builtin_add_overflow(start, way, &end);
+}
+
+static bool seq_fits(bk_obj *o, bk_obj *type) {
+    return alone(o) && word_at(o, type == bk_types.t_tuple_iterator ? bk_py->tupleiter_seq : bk_py->listiter_seq);
+}
+
+static bool same_key(bk_obj *o, const bk_ndkey *want) {
+    bk_ndkey k;
+    return bk_py_ndkey(o, &k) && k.typenum == want->typenum && k.ndim == want->ndim && k.writeable >= want->writeable &&
+           k.unit_inner >= want->unit_inner;
+}
+
+static bool iterator(bk_obj *o, bk_entrycheck *c) {
+    if (c->type == bk_types.t_range_iterator) {
+        c->kind = EC_RANGEIT;
+        c->step = word_at(o, bk_py->rangeiter_step);
+        return range_fits(o, c->step);
+    }
+    if (c->type != bk_types.t_list_iterator && c->type != bk_types.t_tuple_iterator) return false;
+    c->kind = EC_SEQIT;
+    return seq_fits(o, c->type);
+}
+
+bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c) {
+    int64_t v;
+    *c = (bk_entrycheck){.slot = slot, .type = o ? bk_py_type(o) : NULL};
+    if (local && !live) c->kind = o && !bk_py_type_is_simple(c->type) ? EC_HELD : EC_SIMPLE;
+    else if (!o) c->kind = EC_NULL;
+    else if (!local && iterator(o, c)) return true; /* moved on by native code */
+    else if (c->type == bk_types.t_int && bk_py_as_i64(o, &v)) c->kind = EC_INT;
+    else c->kind = bk_py_ndkey(o, &c->nd) ? EC_ND : EC_TYPE;
+    return false;
+}
+
+static bool holds(const bk_entrycheck *c, bk_obj *o) {
+    int64_t v;
+    if (c->kind == EC_NULL) return !o;
+    if (c->kind == EC_SIMPLE) return !o || bk_py_type_is_simple(type_of(o));
+    if (!o) return false;
+    if (c->kind == EC_HELD) return true;
+    if (type_of(o) != c->type) return false;
+    switch (c->kind) {
+    case EC_INT: return bk_py_as_i64(o, &v);
+    case EC_ND: return same_key(o, &c->nd);
+    case EC_RANGEIT: return range_fits(o, c->step);
+    case EC_SEQIT: return seq_fits(o, c->type);
+    default: return true;
+    }
+}
+
+bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home) {
+    for (uint32_t i = 0; i < n; i++)
+        if (!holds(&c[i], bk_py_home_get(home, c[i].slot))) return false;
+    return true;
+}

@@ -1,0 +1,28 @@
+/* What must hold of the frame for a region to be entered: tested here in C, so that compiled code need not. */
+#ifndef BK_ENTRY_H
+#define BK_ENTRY_H
+#include "bk_py.h"
+
+typedef enum {
+    EC_NULL,      /* the slot is empty */
+    EC_HELD,      /* it is not */
+    EC_SIMPLE,    /* empty, or an object whose death runs no code */
+    EC_TYPE,      /* exactly of `type` */
+    EC_INT,       /* an int that fits 64 bits */
+    EC_ND,        /* exactly of `type`, with the array facts `nd` */
+    EC_RANGEIT,   /* a range iterator with step `step`, its end within 64 bits, owned by the frame alone */
+    EC_SEQIT      /* a list or tuple iterator (`type`) that is not exhausted, owned by the frame alone */
+} bk_entrykind;
+
+typedef struct {
+    uint32_t slot;
+    uint8_t kind;
+    bk_ndkey nd;
+    bk_obj *type;   /* borrowed: the region's constants keep it */
+    int64_t step;
+} bk_entrycheck;
+
+/* the check that the object now in the slot passes; true: it is an iterator that native code can move on itself */
+bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c);
+bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home);
+#endif
