@@ -8,7 +8,7 @@ typedef struct bk_eval {
     void **home;    /* home slots, virtual ones after the real */
     uint64_t *vals; /* per instruction, as bits (f.nins words, given by the caller) */
     uint64_t steps; /* instructions left; 0: gives up */
-    bk_ref broken; /* an operation marked NSW that wrapped, 0 none */
+    bk_ref broken;  /* an operation marked NSW that wrapped, 0 none */
     uint32_t type_offset, float_offset, refcnt_offset; /* in objects, bytes */
     void *ctx;
     /* a call, or a reference given up that may run any code (op DECREF, XDECREF): the result's bits */

@@ -1,7 +1,7 @@
 """The optimiser's passes on text: tests/ir/*.txt each hold a function, the passes to run and what must come out.
 
-A case is `; passes: NAMES` on the first line, the function, a line `----`, the expected print. After a deliberate change
-of a pass run with BACKEDGE_IR_UPDATE=1 and read the difference.
+A case is `; passes: NAMES` on the first line, the function, a line `----`, the expected print. After a deliberate
+change of a pass run with BACKEDGE_IR_UPDATE=1 and read the difference.
 """
 
 import os

@@ -79,8 +79,9 @@ static void make_world(void) {
 static uint64_t clobber(bk_eval *e, bk_ref r) {
     uint64_t keep = rng;
     const bk_ins *in = &e->f->ins[r];
+    if (in->op != BK_CALL) return 0; /* counts here are so high that nothing dies */
     rng = UINT64_C(0x9E3779B97F4A7C15) * ++world.calls;
-    bool items_only = in->op == BK_CALL;
+    bool items_only = in->op == BK_CALL && in->imm == BK_H_list_append;
     world.items[below(2)][below(NWORDS)] = edge_int();
     world.obj[below(2)].word[0] = NWORDS - (int64_t)below(4);
     if (!items_only) {
@@ -234,7 +235,8 @@ static void calls(void) {
     uint32_t snap = snapshot(1);
     if (chance(50)) {
         bk_ref p = object_in(4, T_OBJ, snap);
-        op(chance(50) ? BK_DECREF : BK_DECREFN, p, 0);
+        if (chance(50)) op(chance(50) ? BK_DECREF : BK_DECREFN, p, 0);
+        else bk_emit_list(f, cur, BK_CALL, BK_V, &p, 1, BK_H_dealloc);
     } else {
         bk_ref p = object_in(0, T_LIST, snap), args[2] = {p, p};
         bk_emit_list(f, cur, BK_CALL, BK_1, args, 2, BK_H_list_append);
