@@ -89,15 +89,15 @@ def _positions(tb):
 
 
 def _traceback(error):
-    """Below the harness's own frames: function, line, instruction, columns of every level."""
+    """Below the harness's own frames: function, line, columns of every level, and the instruction that raised."""
     levels = []
     tb = error.__traceback__
     while tb is not None:
-        if os.path.abspath(tb.tb_frame.f_code.co_filename) != os.path.abspath(__file__):
-            code = tb.tb_frame.f_code
-            levels.append(
-                (os.path.basename(code.co_filename), code.co_qualname, tb.tb_lineno, tb.tb_lasti, _positions(tb))
-            )
+        code = tb.tb_frame.f_code
+        if os.path.abspath(code.co_filename) != os.path.abspath(__file__):
+            # 3.12: where a caller stands, at its call or behind it, depends on whether the call is specialised
+            lasti = tb.tb_lasti if sys.version_info >= (3, 13) or tb.tb_next is None else None
+            levels.append((os.path.basename(code.co_filename), code.co_qualname, tb.tb_lineno, lasti, _positions(tb)))
         tb = tb.tb_next
     return tuple(levels)
 
