@@ -10,7 +10,7 @@ static bool has_box(const void *p) { return p && p != (void *)BK_BOX_UNBOUND && 
 /* o: new reference or NULL; the slot's old object is released last, with events on, as its destructor may run code */
 static void set_slot(bk_ctx *c, int64_t slot, PyObject *o) {
     void **home = bk_py_frame_home(c->frame), *old = home[slot];
-    home[slot] = o ? bkp_slot(o) : NULL;
+    home[slot] = bkp_slot(o);
     bk_events_on((PyThreadState *)c->tstate);
     bkp_close(old);
     bk_events_off((PyThreadState *)c->tstate);

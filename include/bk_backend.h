@@ -29,7 +29,7 @@ typedef struct {
     uint32_t long_compact;    /* tags below this hold one digit: value (1 - (tag & 3)) * digit */
     uint32_t breaker_bytes;   /* 4 or 8 */
     uint64_t breaker_mask;
-    uint32_t home_tag;        /* bits to clear in a home slot to get the pointer (0 before 3.14) */
+    uint32_t home_tag;        /* bits to clear in a home slot to get the pointer, and an empty slot (0 before 3.14) */
     int32_t ip_add;           /* SETIP stores code_base + offset + ip_add */
     void *true_obj, *false_obj;
 } bk_layout;

@@ -153,5 +153,11 @@ void bk_mem_hstore(bk_lw *L, const bk_ins *i) {
     LLVMValueRef base;
     int64_t offset;
     int tag;
-    if (home_slot(L, i->imm, &base, &offset, &tag)) bk_mem_put(L, bk_lw_val(L, i->a), base, offset, tag);
+    if (!home_slot(L, i->imm, &base, &offset, &tag)) return;
+    LLVMValueRef v = bk_lw_val(L, i->a);
+    if (L->o->layout->home_tag && tag == BK_A_HOME) { /* the frame may be looked at: an empty slot is not 0 there */
+        LLVMValueRef none = LLVMBuildIntToPtr(L->b, bk_lw_ki(L, L->o->layout->home_tag), L->ptr, "");
+        v = LLVMBuildSelect(L->b, LLVMBuildIsNull(L->b, v, ""), none, v, "");
+    }
+    bk_mem_put(L, v, base, offset, tag);
 }
