@@ -155,7 +155,7 @@ void *bk_h_iternext(bk_ctx *c, void *it) {
 
 static bool is_iterable(PyObject *o) { return Py_TYPE(o)->tp_iter || PySequence_Check(o); }
 
-static int unpack_items(PyObject *it, PyObject **out, int64_t n, int64_t *got) {
+static int unpack_items(PyObject *o, PyObject *it, PyObject **out, int64_t n, int64_t *got) {
     for (*got = 0; *got < n; ++*got) {
         PyObject *v = PyIter_Next(it);
         if (!v) {
@@ -168,7 +168,9 @@ static int unpack_items(PyObject *it, PyObject **out, int64_t n, int64_t *got) {
     PyObject *more = PyIter_Next(it);
     if (!more) return PyErr_Occurred() ? -1 : 0;
     Py_DECREF(more);
-    PyErr_Format(PyExc_ValueError, "too many values to unpack (expected %d)", (int)n);
+    Py_ssize_t all = bkv_unpack_got(o);
+    if (all > n) PyErr_Format(PyExc_ValueError, "too many values to unpack (expected %d, got %zd)", (int)n, all);
+    else PyErr_Format(PyExc_ValueError, "too many values to unpack (expected %d)", (int)n);
     return -1;
 }
 
@@ -180,7 +182,7 @@ static int unpack_any(PyObject *o, PyObject **out, int64_t n) {
         return -1;
     }
     int64_t got;
-    int r = unpack_items(it, out, n, &got);
+    int r = unpack_items(o, it, out, n, &got);
     while (r < 0 && got > 0) Py_DECREF(out[--got]);
     Py_DECREF(it);
     return r;

@@ -91,6 +91,17 @@ static inline PyObject *bkv_dict_get_mixed(PyObject *d, PyObject *name, Py_hash_
     return NULL;
 }
 
+/* the number of items that the message for too many to unpack tells; -1: none */
+static inline Py_ssize_t bkv_unpack_got(PyObject *o) {
+#if PY_VERSION_HEX >= 0x030e0000
+    if (PyList_CheckExact(o) || PyTuple_CheckExact(o)) return Py_SIZE(o);
+    if (PyDict_CheckExact(o)) return PyDict_GET_SIZE(o);
+#else
+    (void)o;
+#endif
+    return -1;
+}
+
 /* changes of the dict are reported: not of one that shares its values with an instance (3.13: attribute stores) */
 static inline bool bkv_dict_watchable(PyObject *d) { return bkv_dict_only_str(d) && !((PyDictObject *)d)->ma_values; }
 #endif

@@ -1,5 +1,6 @@
 /* _objtest: the objects part of embed as a Python module, for tests/test_objects.py. Helpers are called by name with
  * arguments made after their signature; tickets are capsules. Frames are stood in for by two namespaces. */
+#include "../../embed/py.h"
 #include "../../embed/helpers.h"
 #include "../../embed/numpy.h"
 #include "../../guards/assume.h"
@@ -186,7 +187,7 @@ static PyObject *t_take_self(PyObject *self, PyObject *unused) {
 static PyObject *t_take_home(PyObject *self, PyObject *slot) {
     (void)self;
     void **at = &home[PyLong_AsLong(slot) & 15];
-    PyObject *o = *at;
+    PyObject *o = bkp_peek(*at);
     *at = NULL;
     return o ? o : Py_NewRef(null_object);
 }
@@ -196,7 +197,7 @@ static PyObject *t_set_home(PyObject *self, PyObject *args) {
     int slot;
     PyObject *o;
     if (!PyArg_ParseTuple(args, "iO", &slot, &o)) return NULL;
-    home[slot & 15] = Py_NewRef(o);
+    home[slot & 15] = bkp_slot(Py_NewRef(o));
     Py_RETURN_NONE;
 }
 
