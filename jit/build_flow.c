@@ -73,11 +73,28 @@ static bool same_nd(const bk_ndkey *a, const bk_ndkey *b) {
     return a->typenum == b->typenum && a->ndim == b->ndim && a->writeable == b->writeable && a->unit_inner == b->unit_inner;
 }
 
-static bk_obj *preferred(bk_builder *b, uint32_t ctx, uint32_t pc, uint32_t slot) {
-    for (uint32_t i = 0; i < b->nprefs; i++)
-        if (b->prefs[i].type && b->prefs[i].ctx == ctx && b->prefs[i].pc == pc && b->prefs[i].slot == slot)
-            return b->prefs[i].type;
-    return NULL;
+/* the unboxed type that a dead local has at a place: what it had last when the build was begun again for it */
+static bk_obj *preferred(bk_builder *b, uint32_t ctx, uint32_t pc, uint32_t slot, uint32_t *times) {
+    bk_obj *type = NULL;
+    *times = 0;
+    for (uint32_t i = 0; i < b->nprefs; i++) {
+        const bk_pref *p = &b->prefs[i];
+        if (!p->type || p->ctx != ctx || p->pc != pc || p->slot != slot) continue;
+        type = p->type;
+        ++*times;
+    }
+    return type;
+}
+
+/* A dead local arrives unboxed in another form than the version has: build again with its type. The second type stays:
+ * first iterations, whose types are often others, are seen first. */
+static void prefer(bk_builder *b, const bk_version *ver, const bk_val *v, uint32_t slot) {
+    uint32_t times;
+    bk_obj *now = preferred(b, ver->ctx, ver->pc, slot, &times);
+    if (v->clean || v->kind != V_VAL || !v->num || !v->type || now == v->type || times >= 2) return;
+    if (b->nprefs == 256 || b->restarts >= 30) return;
+    b->prefs[b->nprefs++] = (bk_pref){ver->ctx, ver->pc, slot, v->type, 0};
+    bk_restart(b);
 }
 
 /* home slots that boxes of the local may come from at this place, besides its own */
@@ -161,12 +178,10 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
             if (s->type && s->type != v->type) return false;
             return !s->nd_ok || (v->nd_ok && same_nd(&s->nd, &v->nd));
         }
-        if (p.dead && v->kind == V_VAL && v->num && b->nprefs < 256 && b->restarts < 12 && v->type) {
-            b->prefs[b->nprefs++] = (bk_pref){ver->ctx, ver->pc, p.slot, v->type, 0};
-            bk_restart(b);
-        }
+        if (p.dead) prefer(b, ver, v, p.slot);
         return false;
     case R_NUM:
+        if (p.outer_local && p.dead && v->type != s->type) prefer(b, ver, v, p.slot);
         if (p.outer_local && p.dead) /* what the slot holds may be kept, if nobody waits for its death */
             return !v->clean || v->kind == V_NULL || v->simple || simple_type(v->type);
         if (v->kind != V_VAL || v->type != s->type || !num_without_guard(v)) return false;
@@ -344,7 +359,8 @@ static void each_slot(bk_builder *b, bk_version *ver, bk_state *s, slot_fn fn, v
 
 static void choose_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     bk_version *ver = arg;
-    choose(b, s, v, p, p.outer_local ? preferred(b, ver->ctx, ver->pc, p.slot) : NULL);
+    uint32_t times;
+    choose(b, s, v, p, p.outer_local ? preferred(b, ver->ctx, ver->pc, p.slot, &times) : NULL);
     if (s->repr != R_NUM || !(p.outer_local || p.outer_stack)) return;
     s->homes = home_bit(p.slot);
     if (p.outer_local) s->homes |= preferred_homes(b, ver->ctx, ver->pc, p.slot);

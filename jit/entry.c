@@ -3,6 +3,12 @@
 
 static inline bk_obj *type_of(bk_obj *o) { return *(bk_obj **)((char *)o + bk_py->layout.type); }
 static inline int64_t word_at(bk_obj *o, uint32_t off) { return *(int64_t *)((char *)o + off); }
+static inline bk_obj *home_get(void **home, uint32_t slot) {
+    return (bk_obj *)((uintptr_t)home[slot] & ~(uintptr_t)bk_py->layout.home_tag);
+}
+static inline bool simple(bk_obj *type) {
+    return type == bk_types.t_int || type == bk_types.t_float || bk_py_type_is_simple(type);
+}
 static inline bool alone(bk_obj *o) { return *(uint32_t *)((char *)o + bk_py->layout.refcnt) == 1; }
 
 static bool range_fits(bk_obj *o, int64_t step) {
@@ -46,12 +52,12 @@ bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entry
 static bool holds(const bk_entrycheck *c, bk_obj *o) {
     int64_t v;
     if (c->kind == EC_NULL) return !o;
-    if (c->kind == EC_SIMPLE) return !o || bk_py_type_is_simple(type_of(o));
+    if (c->kind == EC_SIMPLE) return !o || simple(type_of(o));
     if (!o) return false;
     if (c->kind == EC_HELD) return true;
     if (type_of(o) != c->type) return false;
     switch (c->kind) {
-    case EC_INT: return bk_py_as_i64(o, &v);
+    case EC_INT: return (uint64_t)word_at(o, bk_py->layout.long_tag) < bk_py->layout.long_compact || bk_py_as_i64(o, &v);
     case EC_ND: return same_key(o, &c->nd);
     case EC_RANGEIT: return range_fits(o, c->step);
     case EC_SEQIT: return seq_fits(o, c->type);
@@ -61,6 +67,6 @@ static bool holds(const bk_entrycheck *c, bk_obj *o) {
 
 bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home) {
     for (uint32_t i = 0; i < n; i++)
-        if (!holds(&c[i], bk_py_home_get(home, c[i].slot))) return false;
+        if (!holds(&c[i], home_get(home, c[i].slot))) return false;
     return true;
 }

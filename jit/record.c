@@ -28,8 +28,16 @@ static bk_seen describe(bk_obj *value) {
     return s;
 }
 
+/* a number of the type seen, about which there is no more to know */
+static inline bool known(const bk_seen *s, bk_obj *value) {
+    const bk_layout *y = &bk_py->layout;
+    if (*(bk_obj **)((char *)value + y->type) != s->type) return false;
+    if (s->type == bk_types.t_float) return true;
+    return s->type == bk_types.t_int && *(uint64_t *)((char *)value + y->long_tag) < y->long_compact && !s->wide;
+}
+
 static void see_operand(bk_prof *p, int k, bk_obj *value) {
-    if (!value || p->opnd_many[k]) return;
+    if (!value || p->opnd_many[k] || known(&p->opnd[k], value)) return;
     bk_seen s = describe(value), *o = &p->opnd[k];
     if (!o->type) {
         bk_py_incref(s.type);
@@ -42,6 +50,7 @@ static void see_operand(bk_prof *p, int k, bk_obj *value) {
 }
 
 void bk_prof_see(bk_prof *p, bk_obj *value) {
+    if (p->nseen && known(&p->seen[0], value)) return;
     bk_seen s = describe(value);
     for (int k = 0; k < p->nseen; k++)
         if (p->seen[k].type == s.type && p->seen[k].wide == s.wide && same_nd(p->seen[k].nd, s.nd)) return;
