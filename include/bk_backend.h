@@ -1,18 +1,19 @@
 /* What the core asks of the code generator, a shared object of its own that is loaded at the first compile
- * (jit/lower.c and jit/engine.c over LLVM). It touches no Python object and may run on any thread, one call at a time. */
+ * (jit/lower.c and jit/engine.c over LLVM). It touches no Python object and may run on any thread, one call at a time.
+ */
 #ifndef BK_BACKEND_H
 #define BK_BACKEND_H
 #include "bk_ir.h"
 
 /* What compiled code reads of its surroundings. Fields up to `args` are written by whoever enters. */
 typedef struct bk_ctx {
-    void *breaker;        /* the interpreter's eval breaker word (layout.breaker_bytes wide, masked) */
-    void **ip;            /* the frame's instruction pointer field, for SETIP */
-    char *code_base;      /* address of bytecode offset 0 */
+    void *breaker;   /* the interpreter's eval breaker word (layout.breaker_bytes wide, masked) */
+    void **ip;       /* the frame's instruction pointer field, for SETIP */
+    char *code_base; /* address of bytecode offset 0 */
     void *tstate;
     void *frame;
-    void *self_or_null;   /* second result of the getmethod helper */
-    void *args[64];       /* arguments and results of helpers that take or give many */
+    void *self_or_null; /* second result of the getmethod helper */
+    void *args[64];     /* arguments and results of helpers that take or give many */
 } bk_ctx;
 
 /* Compiled code: runs until an exit, whose number it returns. home: the frame's slots, locals first.
@@ -21,20 +22,26 @@ typedef uint32_t (*bk_entry)(void **home, uint64_t *buf, bk_ctx *ctx);
 
 /* Object layouts, in bytes, as lowering needs them. */
 typedef struct {
-    uint32_t refcnt;          /* 32-bit reference count field */
-    uint32_t immortal;        /* 0: count + 1 wraps to 0 (3.12, 3.13); 1: count is negative as int32 (3.14+) */
-    uint32_t type;            /* type pointer */
+    uint32_t refcnt;   /* 32-bit reference count field */
+    uint32_t immortal; /* 0: count + 1 wraps to 0 (3.12, 3.13); 1: count is negative as int32 (3.14+) */
+    uint32_t type;     /* type pointer */
     uint32_t float_value;
-    uint32_t long_tag, long_digits;  /* lv_tag (word), first 30-bit digit (uint32) */
-    uint32_t long_compact;    /* tags below this hold one digit: value (1 - (tag & 3)) * digit */
-    uint32_t breaker_bytes;   /* 4 or 8 */
+    uint32_t long_tag, long_digits; /* lv_tag (word), first 30-bit digit (uint32) */
+    uint32_t long_compact;          /* tags below this hold one digit: value (1 - (tag & 3)) * digit */
+    uint32_t breaker_bytes;         /* 4 or 8 */
     uint64_t breaker_mask;
-    uint32_t home_tag;        /* bits to clear in a home slot to get the pointer, and an empty slot (0 before 3.14) */
-    int32_t ip_add;           /* SETIP stores code_base + offset + ip_add */
+    uint32_t home_tag; /* bits to clear in a home slot to get the pointer, and an empty slot (0 before 3.14) */
+    int32_t ip_add;    /* SETIP stores code_base + offset + ip_add */
     void *true_obj, *false_obj;
 } bk_layout;
 
-typedef struct { const char *name; void *address; char result; const char *args; uint8_t effect; } bk_helperinfo;
+typedef struct {
+    const char *name;
+    void *address;
+    char result;
+    const char *args;
+    uint8_t effect;
+} bk_helperinfo;
 enum { BK_E_PURE, BK_E_READ, BK_E_ALLOC, BK_E_ITEMS, BK_E_UNKNOWN };
 typedef enum {
 #define BK_HELPER(name, res, args, effect) BK_H_##name,
@@ -48,39 +55,42 @@ extern bk_helperinfo bk_helpers[BK_NHELPERS];
 /* Where an exit finds a value: >= 0 word of buf; < 0 entry -1-loc of `consts`. */
 typedef int32_t bk_loc;
 typedef struct {
-    uint32_t snap;        /* in fn.snaps */
-    uint32_t ins;         /* the guard (index in fn.ins), 0 none */
-    uint32_t locs;        /* first of 3 locs (a, b, c) per entry of the snapshot's slots, all frames in order */
+    uint32_t snap; /* in fn.snaps */
+    uint32_t ins;  /* the guard (index in fn.ins), 0 none */
+    uint32_t locs; /* first of 3 locs (a, b, c) per entry of the snapshot's slots, all frames in order */
 } bk_exit;
 
 typedef struct {
     bk_entry entry;
-    void *handle;             /* for release */
+    void *handle; /* for release */
     size_t code_bytes;
     uint32_t buf_words;
-    bk_exit *exits; uint32_t nexits;
-    bk_loc *locs; uint32_t nlocs;
-    uint64_t *consts; uint32_t nconsts;
+    bk_exit *exits;
+    uint32_t nexits;
+    bk_loc *locs;
+    uint32_t nlocs;
+    uint64_t *consts;
+    uint32_t nconsts;
     double opt_ms, emit_ms, lower_ms;
-    char *llvm_text, *asm_text;   /* malloc'ed, when asked for */
+    char *llvm_text, *asm_text; /* malloc'ed, when asked for */
 } bk_code;
 
 typedef struct {
     const bk_layout *layout;
     const bk_helperinfo *helpers;
-    const int32_t *valid;     /* GVALID tests *valid != 0 */
-    int level;                /* 0 fast compile, 1 normal, 2 hot */
+    const int32_t *valid; /* GVALID tests *valid != 0 */
+    int level;            /* 0 fast compile, 1 normal, 2 hot */
     bool want_llvm, want_asm;
-    uint64_t stress_seed;     /* 0 off; else guards fail on purpose, pseudo-randomly (about 1 in stress_one_in) */
+    uint64_t stress_seed; /* 0 off; else guards fail on purpose, pseudo-randomly (about 1 in stress_one_in) */
     uint32_t stress_one_in;
-    uint64_t *stress_state;   /* the generator's state word, shared by all code */
+    uint64_t *stress_state; /* the generator's state word, shared by all code */
 } bk_compile_opts;
 
 typedef struct bk_backend {
-    const char *version;      /* "LLVM 19.1.x" */
+    const char *version; /* "LLVM 19.1.x" */
     /* 0, or -1 with a message in err. out is filled; on failure it is zeroed. */
     int (*compile)(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char *err, size_t errlen);
-    void (*release)(bk_code *code);   /* frees code and tables */
+    void (*release)(bk_code *code); /* frees code and tables */
 } bk_backend;
 
 /* the one symbol of the shared object: NULL with a message if LLVM cannot be set up */

@@ -8,20 +8,28 @@ typedef struct {
 #include "bk_params.def"
 #undef BK_PARAM
 } bk_params;
-typedef struct { const char *name; int64_t def, min, max; const char *text; } bk_paraminfo;
-extern const bk_paraminfo bk_param_table[];   /* ends with name NULL; same order as the struct's int64_t fields */
-extern bk_params bk_config;                   /* the process-wide settings (environment, backedge.config()) */
+typedef struct {
+    const char *name;
+    int64_t def, min, max;
+    const char *text;
+} bk_paraminfo;
+extern const bk_paraminfo bk_param_table[]; /* ends with name NULL; same order as the struct's int64_t fields */
+extern bk_params bk_config;                 /* the process-wide settings (environment, backedge.config()) */
 
-typedef struct { const char *name, *text; } bk_named;
-extern const bk_named bk_guard_kinds[];       /* ends with NULL names */
+typedef struct {
+    const char *name, *text;
+} bk_named;
+extern const bk_named bk_guard_kinds[]; /* ends with NULL names */
 extern const char *const bk_abort_texts[];
 
-/* watch this code object (events on); params may be NULL: the process-wide ones apply. 0, or -1 with an exception set */
+/* watch this code object (events on); params may be NULL: the process-wide ones apply. 0, or -1 with an exception set
+ */
 int bk_driver_enable(bk_obj *code, const bk_params *params);
 /* stop watching and drop what was compiled for it (freed when no thread is inside) */
 int bk_driver_disable(bk_obj *code);
 bool bk_driver_enabled(bk_obj *code);
-/* wait until no compile is running or queued, publish what is ready (tests; releases the GIL through `yield` while waiting) */
+/* wait until no compile is running or queued, publish what is ready (tests; releases the GIL through `yield` while
+ * waiting) */
 void bk_driver_drain(void);
 /* stop compiling and forget all (at exit); restart the worker in a forked child */
 void bk_driver_stop(void);
@@ -36,7 +44,7 @@ typedef struct bk_writer {
     void (*dict)(void *ctx, const char *key);
     void (*list)(void *ctx, const char *key);
     void (*end)(void *ctx);
-    void (*str)(void *ctx, const char *key, const char *v);     /* UTF-8; NULL v: None */
+    void (*str)(void *ctx, const char *key, const char *v); /* UTF-8; NULL v: None */
     void (*num)(void *ctx, const char *key, int64_t v);
     void (*real)(void *ctx, const char *key, double v);
 } bk_writer;

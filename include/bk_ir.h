@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef uint32_t bk_ref;   /* an instruction; 0 is none */
-typedef uint32_t bk_blk;   /* a block; 0 is the entry block */
+typedef uint32_t bk_ref; /* an instruction; 0 is none */
+typedef uint32_t bk_blk; /* a block; 0 is the entry block */
 
 typedef enum { BK_V, BK_1, BK_I, BK_F, BK_S, BK_P, BK_X } bk_type;
 
@@ -18,144 +18,184 @@ typedef enum {
     BK_NOPS
 } bk_op;
 
-enum { BK_OF_PURE = 1, BK_OF_COMM = 2, BK_OF_LOAD = 4, BK_OF_STORE = 8, BK_OF_GUARD = 16, BK_OF_EFFECT = 32, BK_OF_TERM = 64 };
+enum {
+    BK_OF_PURE = 1,
+    BK_OF_COMM = 2,
+    BK_OF_LOAD = 4,
+    BK_OF_STORE = 8,
+    BK_OF_GUARD = 16,
+    BK_OF_EFFECT = 32,
+    BK_OF_TERM = 64
+};
 
 typedef struct {
     const char *name;
-    uint8_t type;   /* bk_type; BK_X: stated by the instruction */
-    uint8_t nargs;  /* 0-3, or '*' */
-    uint8_t flags;  /* BK_OF_* */
+    uint8_t type;  /* bk_type; BK_X: stated by the instruction */
+    uint8_t nargs; /* 0-3, or '*' */
+    uint8_t flags; /* BK_OF_* */
 } bk_opinfo;
 extern const bk_opinfo bk_ops[BK_NOPS];
 
 /* C types in memory; loads widen to I (integers, bool), F (f64), S (f32), P */
-#define BK_MEMTYPES(X) X(I8, 1) X(U8, 1) X(I16, 2) X(U16, 2) X(I32, 4) X(U32, 4) X(I64, 8) X(F32, 4) X(F64, 8) X(PTR, 8) X(BOOL, 1)
+#define BK_MEMTYPES(X)                                                                                                 \
+    X(I8, 1) X(U8, 1) X(I16, 2) X(U16, 2) X(I32, 4) X(U32, 4) X(I64, 8) X(F32, 4) X(F64, 8) X(PTR, 8) X(BOOL, 1)
 typedef enum {
 #define X(n, size) BK_M_##n,
     BK_MEMTYPES(X)
 #undef X
-} bk_memtype;   /* BOOL loads as i1 (byte != 0) and stores an i1 */
+} bk_memtype; /* BOOL loads as i1 (byte != 0) and stores an i1 */
 
 /* Alias classes: accesses of different classes never touch the same bytes. BK_A_DATA is one class for all
  * buffer contents (views alias across dtypes and objects). An unknown call writes every class but CONST. */
-#define BK_ALIASES(X)                                                                                      \
-    X(CONST, "immutable")  X(REFCNT, "refcount") X(TYPE, "type") X(SIZE, "size") X(ITEMPTR, "itemptr")     \
-    X(ITEMS, "items") X(FLOAT, "float") X(INST, "instance") X(NDHEAD, "ndhead") X(DATA, "data")            \
-    X(KEYS, "keys") X(HOME, "home") X(ITER, "iter") X(CELL, "cell") X(BUFHEAD, "bufhead") X(STATE, "state")
+#define BK_ALIASES(X)                                                                                                  \
+    X(CONST, "immutable")                                                                                              \
+    X(REFCNT, "refcount") X(TYPE, "type") X(SIZE, "size") X(ITEMPTR, "itemptr") X(ITEMS, "items") X(FLOAT, "float")    \
+        X(INST, "instance") X(NDHEAD, "ndhead") X(DATA, "data") X(KEYS, "keys") X(HOME, "home") X(ITER, "iter")        \
+            X(CELL, "cell") X(BUFHEAD, "bufhead") X(STATE, "state")
 typedef enum {
 #define X(n, text) BK_A_##n,
     BK_ALIASES(X)
 #undef X
-    BK_NALIAS
+        BK_NALIAS
 } bk_alias;
 
-enum { BK_F_NSW = 1, BK_F_DEAD = 2, BK_F_HOISTED = 4, BK_F_FPCHECK = 8 };   /* FPCHECK: a NumPy warning test (FFINITE guard) */
+enum {
+    BK_F_NSW = 1,
+    BK_F_DEAD = 2,
+    BK_F_HOISTED = 4,
+    BK_F_FPCHECK = 8
+}; /* FPCHECK: a NumPy warning test (FFINITE guard) */
 
 typedef struct {
-    uint8_t op;      /* bk_op */
-    uint8_t type;    /* bk_type of the result */
-    uint8_t flags;   /* BK_F_* */
-    uint8_t mt;      /* LOAD, STORE: bk_memtype */
-    uint8_t alias;   /* LOAD, STORE: bk_alias */
-    uint8_t scale;   /* LOAD, STORE: bytes per unit of b (any value 0-255) */
-    uint16_t org;    /* origin: index in fn.origins, 0 none */
-    bk_ref a, b, c;  /* operands; '*': a is the first in fn.args, b how many */
-    uint32_t snap;   /* GUARD ops, EXIT: index in fn.snaps */
-    bk_blk block;    /* where it stands */
+    uint8_t op;     /* bk_op */
+    uint8_t type;   /* bk_type of the result */
+    uint8_t flags;  /* BK_F_* */
+    uint8_t mt;     /* LOAD, STORE: bk_memtype */
+    uint8_t alias;  /* LOAD, STORE: bk_alias */
+    uint8_t scale;  /* LOAD, STORE: bytes per unit of b (any value 0-255) */
+    uint16_t org;   /* origin: index in fn.origins, 0 none */
+    bk_ref a, b, c; /* operands; '*': a is the first in fn.args, b how many */
+    uint32_t snap;  /* GUARD ops, EXIT: index in fn.snaps */
+    bk_blk block;   /* where it stands */
     int64_t imm;
 } bk_ins;
 
 /* Where an instruction comes from: bytecode offset of a code object (index in fn.codes), inline depth. */
-typedef struct { uint16_t code; uint16_t depth; uint32_t offset; uint32_t line; } bk_origin;
+typedef struct {
+    uint16_t code;
+    uint16_t depth;
+    uint32_t offset;
+    uint32_t line;
+} bk_origin;
 
 typedef struct {
-    bk_ref *ins; uint32_t nins, cap;      /* in order; phis first, a TERM last */
-    bk_blk *preds; uint32_t npreds, pcap; /* order matches the phis' arguments */
-    bk_blk succ[2]; uint8_t nsucc;        /* BR: [0] when true, [1] when false */
-    bool header;                          /* a loop header: preds[0] is its preheader, all others are back edges */
-    bool preheader;                       /* ends in JMP to a header; entry_snap is the state on that edge */
-    uint32_t entry_snap;                  /* preheader: leaving by this snapshot is always right at its end */
-    uint32_t count;                       /* how often recording saw it, for weights */
-    uint32_t prob[2];                     /* BR: recorded counts per side */
+    bk_ref *ins;
+    uint32_t nins, cap; /* in order; phis first, a TERM last */
+    bk_blk *preds;
+    uint32_t npreds, pcap; /* order matches the phis' arguments */
+    bk_blk succ[2];
+    uint8_t nsucc;       /* BR: [0] when true, [1] when false */
+    bool header;         /* a loop header: preds[0] is its preheader, all others are back edges */
+    bool preheader;      /* ends in JMP to a header; entry_snap is the state on that edge */
+    uint32_t entry_snap; /* preheader: leaving by this snapshot is always right at its end */
+    uint32_t count;      /* how often recording saw it, for weights */
+    uint32_t prob[2];    /* BR: recorded counts per side */
 } bk_block;
 
 /* ---- snapshots: interpreter state as IR values ------------------------------------------------------------- */
 /* kind, then what ref a, b, c mean */
-#define BK_SLOTKINDS(X)                                                                                     \
-    X(NULL, "null")        /* empty slot */                                                                 \
-    X(HOME, "home")        /* what home slot `sub` holds (real frame: left as it is; virtual: moved) */     \
-    X(I64, "int")          /* box a; b (may be 0): a pointer that, unless NULL, is the box (aux 0: borrowed, 1: moved) */    \
-    X(F64, "float")        /* the same; b may also be BK_BOX_UNBOUND / BK_BOX_KEEP (see below) */           \
-    X(BOOL, "bool")        /* a is i1 */                                                                    \
-    X(OWNED, "owned")      /* pointer a, its reference is moved to the slot (NULL allowed) */               \
-    X(BORROWED, "borrowed")/* pointer a, a new reference is taken (NULL allowed) */                         \
-    X(CONST, "const")      /* constant number `sub` of the function */                                      \
-    X(RANGE, "range")      /* range iterator: a next value, b its end (whole steps away), c step; `sub`+1 is the home slot  \
-                              of the iterator object to update, 0: make a new one */                        \
-    X(SEQITER, "seqiter")  /* list/tuple iterator over a (borrowed) at index b; `sub` as RANGE, `aux` bit 0: a tuple, bit 1: a moved */ \
-    X(TUPLE, "tuple")      /* virtual tuple of the `nkids` slots that follow */                             \
-    X(NP, "np")            /* NumPy scalar of type number `sub`, value a (and b: imaginary part), c box as b above */         \
-    X(COMPLEX, "complex")  /* Python complex a + b j, c box as above */                                                     \
-    X(SLICE, "slice")      /* virtual slice of the 3 slots that follow */                                   \
-    X(VIRTUAL, "virtual")  /* object made by embed from `nkids` slots; `aux` tells which (bk_virtual) */
+#define BK_SLOTKINDS(X)                                                                                                \
+    X(NULL, "null")   /* empty slot */                                                                                 \
+    X(HOME, "home")   /* what home slot `sub` holds (real frame: left as it is; virtual: moved) */                     \
+    X(I64, "int")     /* box a; b (may be 0): a pointer that, unless NULL, is the box (aux 0: borrowed, 1: moved) */   \
+    X(F64, "float")   /* the same; b may also be BK_BOX_UNBOUND / BK_BOX_KEEP (see below) */                           \
+    X(BOOL, "bool")   /* a is i1 */                                                                                    \
+    X(OWNED, "owned") /* pointer a, its reference is moved to the slot (NULL allowed) */                               \
+    X(BORROWED, "borrowed") /* pointer a, a new reference is taken (NULL allowed) */                                   \
+    X(CONST, "const")       /* constant number `sub` of the function */                                                \
+    X(RANGE, "range") /* range iterator: a next value, b its end (whole steps away), c step; `sub`+1 is the home slot  \
+                         of the iterator object to update, 0: make a new one */                                        \
+    X(SEQITER, "seqiter") /* list/tuple iterator over a (borrowed) at index b; `sub` as RANGE, `aux` bit 0: a tuple,   \
+                             bit 1: a moved */                                                                         \
+    X(TUPLE, "tuple")     /* virtual tuple of the `nkids` slots that follow */                                         \
+    X(NP, "np")           /* NumPy scalar of type number `sub`, value a (and b: imaginary part), c box as b above */   \
+    X(COMPLEX, "complex") /* Python complex a + b j, c box as above */                                                 \
+    X(SLICE, "slice")     /* virtual slice of the 3 slots that follow */                                               \
+    X(VIRTUAL, "virtual") /* object made by embed from `nkids` slots; `aux` tells which (bk_virtual) */
 typedef enum {
 #define X(n, text) BK_SK_##n,
     BK_SLOTKINDS(X)
 #undef X
-    BK_NSLOTKINDS
+        BK_NSLOTKINDS
 } bk_slotkind;
 
 /* virtual objects beyond tuples and slices: which one, for BK_SK_VIRTUAL's aux; kids in the order given */
-typedef enum { BK_VO_ENUMERATE /* iterator, index */, BK_VO_ZIP /* iterators... */, BK_VO_REVERSED /* list, index */,
-               BK_VO_METHOD /* function, self */, BK_VO_RANGE /* start, stop, step */ } bk_virtual;
+typedef enum {
+    BK_VO_ENUMERATE /* iterator, index */,
+    BK_VO_ZIP /* iterators... */,
+    BK_VO_REVERSED /* list, index */,
+    BK_VO_METHOD /* function, self */,
+    BK_VO_RANGE /* start, stop, step */
+} bk_virtual;
 
 /* values of b for I64/F64/BOOL slots besides NULL and a real box */
-#define BK_BOX_UNBOUND ((int64_t)1)   /* the slot is empty after all */
-#define BK_BOX_KEEP    ((int64_t)2)   /* leave what the home slot holds */
+#define BK_BOX_UNBOUND ((int64_t)1) /* the slot is empty after all */
+#define BK_BOX_KEEP ((int64_t)2)    /* leave what the home slot holds */
 
 typedef struct {
-    uint8_t kind;    /* bk_slotkind */
+    uint8_t kind; /* bk_slotkind */
     uint8_t aux;
-    uint16_t nkids;  /* slots that follow and belong to this one */
+    uint16_t nkids; /* slots that follow and belong to this one */
     uint32_t sub;
     bk_ref a, b, c;
 } bk_slot;
 
 /* One interpreter frame of a snapshot. The outermost is first. */
 typedef struct {
-    uint16_t code;       /* index in fn.codes */
-    uint16_t depth;      /* operand stack depth */
-    uint32_t resume;     /* bytecode offset to go on at; inner frames' callers: the offset of their CALL */
-    uint32_t first;      /* slots: nlocals of the code, then depth stack slots (top-level slots only counted) */
-    uint32_t nslots;     /* entries in fn.slots, kids included */
-    uint32_t func;       /* inner frames: index in fn.consts of the function object */
-    uint32_t home;       /* first home slot number of this frame (0 for the outermost) */
+    uint16_t code;   /* index in fn.codes */
+    uint16_t depth;  /* operand stack depth */
+    uint32_t resume; /* bytecode offset to go on at; inner frames' callers: the offset of their CALL */
+    uint32_t first;  /* slots: nlocals of the code, then depth stack slots (top-level slots only counted) */
+    uint32_t nslots; /* entries in fn.slots, kids included */
+    uint32_t func;   /* inner frames: index in fn.consts of the function object */
+    uint32_t home;   /* first home slot number of this frame (0 for the outermost) */
 } bk_sframe;
 
-enum { BK_SNAP_RESUME, /* go on at resume */
-       BK_SNAP_RAISE,  /* an exception is pending: raise it at resume */
-       BK_SNAP_RETURN  /* function region: stack slot 0 of the only frame is the result */ };
+enum {
+    BK_SNAP_RESUME, /* go on at resume */
+    BK_SNAP_RAISE,  /* an exception is pending: raise it at resume */
+    BK_SNAP_RETURN  /* function region: stack slot 0 of the only frame is the result */
+};
 
 typedef struct {
-    uint32_t frame, nframes;   /* in fn.sframes */
-    uint8_t kind;              /* BK_SNAP_* */
-    uint8_t reason;            /* guard kind or exit reason (bk_guards.def), for people */
+    uint32_t frame, nframes; /* in fn.sframes */
+    uint8_t kind;            /* BK_SNAP_* */
+    uint8_t reason;          /* guard kind or exit reason (bk_guards.def), for people */
     uint16_t org;
 } bk_snap;
 
 typedef struct bk_fn {
-    bk_ins *ins; uint32_t nins, inscap;         /* ins[0] unused */
-    bk_block *blocks; uint32_t nblocks, bcap;
-    bk_ref *args; uint32_t nargs, acap;
-    bk_slot *slots; uint32_t nslots, scap;
-    bk_sframe *sframes; uint32_t nsframes, sfcap;
-    bk_snap *snaps; uint32_t nsnaps, snapcap;  /* snaps[0] unused */
-    bk_origin *origins; uint32_t norigins, ocap; /* origins[0] unused */
-    void **consts; uint32_t nconsts, ccap;     /* Python objects: opaque here, references held by the region */
-    void **codes; uint32_t ncodes, codecap;    /* code objects (opaque) of the region and its inlined callees */
-    uint32_t nhome;       /* home slots of the real frame: locals, then operand stack */
-    uint32_t nxhome;      /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
-    int oom;              /* an allocation failed: the function must not be used */
+    bk_ins *ins;
+    uint32_t nins, inscap; /* ins[0] unused */
+    bk_block *blocks;
+    uint32_t nblocks, bcap;
+    bk_ref *args;
+    uint32_t nargs, acap;
+    bk_slot *slots;
+    uint32_t nslots, scap;
+    bk_sframe *sframes;
+    uint32_t nsframes, sfcap;
+    bk_snap *snaps;
+    uint32_t nsnaps, snapcap; /* snaps[0] unused */
+    bk_origin *origins;
+    uint32_t norigins, ocap; /* origins[0] unused */
+    void **consts;
+    uint32_t nconsts, ccap; /* Python objects: opaque here, references held by the region */
+    void **codes;
+    uint32_t ncodes, codecap; /* code objects (opaque) of the region and its inlined callees */
+    uint32_t nhome;           /* home slots of the real frame: locals, then operand stack */
+    uint32_t nxhome;          /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
+    int oom;                  /* an allocation failed: the function must not be used */
     char name[120];
 } bk_fn;
 
@@ -167,19 +207,20 @@ bk_blk bk_block_new(bk_fn *f);
 bk_ref bk_emit(bk_fn *f, bk_blk b, bk_op op, bk_type type, bk_ref a, bk_ref bb, bk_ref c);
 bk_ref bk_emit_list(bk_fn *f, bk_blk b, bk_op op, bk_type type, const bk_ref *args, uint32_t n, int64_t imm);
 bk_ref bk_load(bk_fn *f, bk_blk b, bk_memtype mt, bk_alias al, bk_ref base, bk_ref index, uint8_t scale, int64_t off);
-bk_ref bk_store(bk_fn *f, bk_blk b, bk_memtype mt, bk_alias al, bk_ref base, bk_ref index, uint8_t scale, int64_t off, bk_ref v);
+bk_ref bk_store(bk_fn *f, bk_blk b, bk_memtype mt, bk_alias al, bk_ref base, bk_ref index, uint8_t scale, int64_t off,
+                bk_ref v);
 bk_ref bk_ki(bk_fn *f, int64_t v);
 bk_ref bk_kf(bk_fn *f, double v);
 bk_ref bk_kb(bk_fn *f, bool v);
 bk_ref bk_kp(bk_fn *f, const void *p);
-bk_ref bk_phi(bk_fn *f, bk_blk b, bk_type type);              /* empty; arguments by bk_phi_add */
-int bk_phi_add(bk_fn *f, bk_ref phi, bk_ref v);               /* the next predecessor's value */
-void bk_edge(bk_fn *f, bk_blk from, bk_blk to);               /* appends to succ and preds */
-uint32_t bk_const(bk_fn *f, void *obj);                       /* index in consts (shared) */
-uint16_t bk_origin_new(bk_fn *f, bk_origin o);                /* index in origins; 0 when they are used up */
-bool bk_code_add(bk_fn *f, void *code);                       /* appends to codes */
-uint32_t bk_args_new(bk_fn *f, const bk_ref *v, uint32_t n);  /* index in args */
-bool bk_insert(bk_fn *f, bk_blk b, uint32_t at, bk_ref r);    /* r stands at position `at` of block b */
+bk_ref bk_phi(bk_fn *f, bk_blk b, bk_type type);             /* empty; arguments by bk_phi_add */
+int bk_phi_add(bk_fn *f, bk_ref phi, bk_ref v);              /* the next predecessor's value */
+void bk_edge(bk_fn *f, bk_blk from, bk_blk to);              /* appends to succ and preds */
+uint32_t bk_const(bk_fn *f, void *obj);                      /* index in consts (shared) */
+uint16_t bk_origin_new(bk_fn *f, bk_origin o);               /* index in origins; 0 when they are used up */
+bool bk_code_add(bk_fn *f, void *code);                      /* appends to codes */
+uint32_t bk_args_new(bk_fn *f, const bk_ref *v, uint32_t n); /* index in args */
+bool bk_insert(bk_fn *f, bk_blk b, uint32_t at, bk_ref r);   /* r stands at position `at` of block b */
 bk_type bk_mem_result(bk_memtype mt);
 
 /* checks structure, dominance, types, snapshots; NULL if right, else a message (static buffer, per thread) */
@@ -190,8 +231,15 @@ void bk_print(const bk_fn *f, FILE *out);
 bk_fn *bk_parse(const char *text, char *err, size_t errlen);
 
 /* ---- passes (jit/opt*.c) ----------------------------------------------------------------------------------- */
-typedef struct { bool clamp; uint32_t strip; bool no_hoist; uint32_t disabled; /* bit per pass */ } bk_optparams;
-typedef struct { uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred; } bk_optstats;
+typedef struct {
+    bool clamp;
+    uint32_t strip;
+    bool no_hoist;
+    uint32_t disabled; /* bit per pass */
+} bk_optparams;
+typedef struct {
+    uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred;
+} bk_optstats;
 #define BK_PASSES(X) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(dce) X(refs)
 int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx);

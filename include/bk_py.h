@@ -3,8 +3,8 @@
 #define BK_PY_H
 #include "bk_backend.h"
 
-typedef void bk_obj;                /* a PyObject; `borrowed`, `new`, `stolen` as stated */
-typedef struct bk_frame bk_frame;   /* an interpreter frame */
+typedef void bk_obj;              /* a PyObject; `borrowed`, `new`, `stolen` as stated */
+typedef struct bk_frame bk_frame; /* an interpreter frame */
 
 typedef enum {
 #define BK_BC(name) BC_##name,
@@ -12,34 +12,38 @@ typedef enum {
 #undef BK_BC
     BC_COUNT
 } bk_bytecode;
-extern const char *const bk_bytecode_names[BC_COUNT];   /* jit/bytecodes.c */
+extern const char *const bk_bytecode_names[BC_COUNT]; /* jit/bytecodes.c */
 
 typedef struct {
-    uint8_t op;         /* bk_bytecode */
-    uint8_t arg2;       /* or a local below 256 */
-    int16_t depth;      /* operand stack depth before it; -1: not reachable */
+    uint8_t op;    /* bk_bytecode */
+    uint8_t arg2;  /* or a local below 256 */
+    int16_t depth; /* operand stack depth before it; -1: not reachable */
     int32_t arg;
-    uint32_t offset;    /* in bytes, of the first EXTENDED_ARG if any */
-    uint32_t last;      /* in bytes, of the instruction itself (where INSTRUCTION fires again) */
-    uint32_t next;      /* index of the instruction behind it */
-    int32_t target;     /* index of the jump target, -1 none */
-    int32_t handler;    /* offset of the exception handler that covers it, -1 none */
+    uint32_t offset; /* in bytes, of the first EXTENDED_ARG if any */
+    uint32_t last;   /* in bytes, of the instruction itself (where INSTRUCTION fires again) */
+    uint32_t next;   /* index of the instruction behind it */
+    int32_t target;  /* index of the jump target, -1 none */
+    int32_t handler; /* offset of the exception handler that covers it, -1 none */
     uint32_t line;
-    bk_obj *value;      /* LOAD_CONST, RETURN_CONST: the constant (borrowed from the code) */
+    bk_obj *value; /* LOAD_CONST, RETURN_CONST: the constant (borrowed from the code) */
 } bk_insn;
 
 typedef struct bk_codeinfo {
-    bk_obj *code;                   /* borrowed: lives as long as this */
-    bk_insn *insns; uint32_t ninsns;
-    uint16_t *index; uint32_t nbytes;  /* index[offset/2]: instruction that starts or stands there, 0xffff none */
-    uint32_t nlocals;               /* co_nlocalsplus */
-    uint32_t stacksize, argcount, kwonly, posonly, flags;   /* flags: co_flags */
-    uint32_t ncells;                /* cell and free slots are the last of nlocals; arguments may be cells too */
-    bk_obj **consts, **names; uint32_t nconsts, nnames;     /* borrowed */
-    const char *name, *filename; uint32_t firstline;        /* UTF-8, borrowed (qualname) */
+    bk_obj *code; /* borrowed: lives as long as this */
+    bk_insn *insns;
+    uint32_t ninsns;
+    uint16_t *index;
+    uint32_t nbytes;  /* index[offset/2]: instruction that starts or stands there, 0xffff none */
+    uint32_t nlocals; /* co_nlocalsplus */
+    uint32_t stacksize, argcount, kwonly, posonly, flags; /* flags: co_flags */
+    uint32_t ncells; /* cell and free slots are the last of nlocals; arguments may be cells too */
+    bk_obj **consts, **names;
+    uint32_t nconsts, nnames; /* borrowed */
+    const char *name, *filename;
+    uint32_t firstline; /* UTF-8, borrowed (qualname) */
     const char **local_names;
-    bool generator, module_level;   /* never compiled: generators and coroutines (as region roots); no fast locals */
-    bool has_cells;                 /* MAKE_CELL or COPY_FREE_VARS occurs */
+    bool generator, module_level; /* never compiled: generators and coroutines (as region roots); no fast locals */
+    bool has_cells;               /* MAKE_CELL or COPY_FREE_VARS occurs */
 } bk_codeinfo;
 /* decoded form of a code object; cached with it. NULL: out of memory (no exception set) */
 bk_codeinfo *bk_py_codeinfo(bk_obj *code);
@@ -47,68 +51,77 @@ bk_codeinfo *bk_py_codeinfo(bk_obj *code);
 /* What differs between versions and is needed outside embed. */
 typedef struct {
     bk_layout layout;
-    bool null_first;        /* LOAD_GLOBAL/CALL: NULL below the callable (3.12), else above it */
-    bool locals_writable;   /* f_locals of a running frame writes through (3.13+) */
-    int version;            /* 0x030d */
+    bool null_first;      /* LOAD_GLOBAL/CALL: NULL below the callable (3.12), else above it */
+    bool locals_writable; /* f_locals of a running frame writes through (3.13+) */
+    int version;          /* 0x030d */
     /* object layouts beyond layout, in bytes */
     uint32_t list_items, var_size, tuple_items;
-    uint32_t rangeiter_start, rangeiter_step, rangeiter_len;         /* long fields */
+    uint32_t rangeiter_start, rangeiter_step, rangeiter_len; /* long fields */
     uint32_t listiter_index, listiter_seq, tupleiter_index, tupleiter_seq;
     uint32_t complex_real, complex_imag;
     uint32_t cell_value;
-    uint32_t range_start, range_stop, range_step, range_length;      /* PyObject * fields of a range */
-    uint32_t str_length, str_state;                                  /* and what identifies compact ASCII: */
+    uint32_t range_start, range_stop, range_step, range_length; /* PyObject * fields of a range */
+    uint32_t str_length, str_state;                             /* and what identifies compact ASCII: */
     uint32_t str_ascii_mask, str_ascii_value, str_ascii_data;
     uint32_t bytes_data, bytearray_start;
     uint32_t func_code, func_defaults;
     uint32_t method_func, method_self;
-    uint32_t array_items, array_descr;      /* array.array: item pointer, descriptor (address identifies the type code) */
+    uint32_t array_items, array_descr; /* array.array: item pointer, descriptor (address identifies the type code) */
     uint32_t memview_buf, memview_ndim, memview_itemsize, memview_len, memview_format, memview_readonly,
-             memview_strides, memview_shape, memview_flags, memview_bad_flags;
+        memview_strides, memview_shape, memview_flags, memview_bad_flags;
     /* NumPy (the public array and scalar layouts) */
     uint32_t nd_data, nd_ndim, nd_dims, nd_strides, nd_descr, nd_flags, np_value;
 } bk_traits;
-extern const bk_traits *bk_py;      /* set once by bk_py_init */
+extern const bk_traits *bk_py; /* set once by bk_py_init */
 
 /* Types and singletons the builder knows by name (borrowed, immortal or never freed; NULL if not loaded). */
-#define BK_KNOWN(X)                                                                                              \
-    X(int) X(float) X(bool) X(complex) X(str) X(bytes) X(bytearray) X(list) X(tuple) X(dict) X(set) X(frozenset) \
-    X(range) X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed)                \
-    X(list_reverseiterator) X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type)     \
-    X(cell) X(none_type) X(memoryview) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
+#define BK_KNOWN(X)                                                                                                    \
+    X(int)                                                                                                             \
+    X(float) X(bool) X(complex) X(str) X(bytes) X(bytearray) X(list) X(tuple) X(dict) X(set) X(frozenset) X(range)     \
+        X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed) X(list_reverseiterator)   \
+            X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type) X(cell) X(none_type)      \
+                X(memoryview) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
 typedef struct {
 #define X(n) bk_obj *t_##n;
     BK_KNOWN(X)
 #undef X
-    /* NumPy's scalar types and built-in descriptors by type number (0 bool .. 16 clongdouble, 23 half); NULL otherwise */
+    /* NumPy's scalar types and built-in descriptors by type number (0 bool .. 16 clongdouble, 23 half); NULL otherwise
+     */
     bk_obj *np_scalar[24], *np_descr[24];
 } bk_known;
 extern bk_known bk_types;
-/* fills in array_array, ndarray and the NumPy entries if those modules have been imported by now (never imports them) */
+/* fills in array_array, ndarray and the NumPy entries if those modules have been imported by now (never imports them)
+ */
 void bk_py_refresh_known(void);
 
 /* ---- objects ----------------------------------------------------------------------------------------------- */
-bk_obj *bk_py_type(bk_obj *o);                       /* borrowed */
+bk_obj *bk_py_type(bk_obj *o); /* borrowed */
 void bk_py_incref(bk_obj *o);
 void bk_py_decref(bk_obj *o);
 const char *bk_py_type_name(bk_obj *type);
-bool bk_py_as_i64(bk_obj *o, int64_t *v);            /* an exact int or bool that fits */
-double bk_py_as_f64(bk_obj *o);                      /* an exact float */
-int64_t bk_py_len(bk_obj *tuple);                    /* exact tuple or str */
-bk_obj *bk_py_item(bk_obj *tuple, int64_t i);        /* borrowed */
+bool bk_py_as_i64(bk_obj *o, int64_t *v);     /* an exact int or bool that fits */
+double bk_py_as_f64(bk_obj *o);               /* an exact float */
+int64_t bk_py_len(bk_obj *tuple);             /* exact tuple or str */
+bk_obj *bk_py_item(bk_obj *tuple, int64_t i); /* borrowed */
 bool bk_py_str_is(bk_obj *str, const char *text);
-const char *bk_py_text(bk_obj *str);                 /* UTF-8, borrowed; "?" on failure */
-bool bk_py_is_heap_type(bk_obj *type);               /* instances' __class__ can be assigned */
-bool bk_py_type_is_simple(bk_obj *type);             /* freeing an instance runs no Python code (numbers, str, bytes, None, NumPy scalars) */
+const char *bk_py_text(bk_obj *str);   /* UTF-8, borrowed; "?" on failure */
+bool bk_py_is_heap_type(bk_obj *type); /* instances' __class__ can be assigned */
+bool bk_py_type_is_simple(
+    bk_obj *type); /* freeing an instance runs no Python code (numbers, str, bytes, None, NumPy scalars) */
 bool bk_py_is_immortal(bk_obj *o);
-/* what identifies an array's fast paths (array.array, memoryview: typenum is the type code, a character); false if `a` is no exact ndarray of a plain native dtype, aligned */
-typedef struct { uint8_t typenum, ndim; bool writeable; uint8_t unit_inner; /* last stride == itemsize */ } bk_ndkey;
+/* what identifies an array's fast paths (array.array, memoryview: typenum is the type code, a character); false if `a`
+ * is no exact ndarray of a plain native dtype, aligned */
+typedef struct {
+    uint8_t typenum, ndim;
+    bool writeable;
+    uint8_t unit_inner; /* last stride == itemsize */
+} bk_ndkey;
 bool bk_py_ndkey(bk_obj *a, bk_ndkey *key);
-int bk_py_np_typenum(bk_obj *type);                  /* of a scalar type; -1 if it is none */
+int bk_py_np_typenum(bk_obj *type); /* of a scalar type; -1 if it is none */
 
 /* ---- what code assumes: registered on a ticket before the fact is read (guards/assume.c, embed/watch.c) ---- */
 typedef struct bk_ticket bk_ticket;
-bk_ticket *bk_ticket_new(void);                      /* NULL: out of memory */
+bk_ticket *bk_ticket_new(void); /* NULL: out of memory */
 bool bk_ticket_alive(const bk_ticket *t);
 const char *bk_ticket_broken_by(const bk_ticket *t); /* short text, or NULL */
 /* calls `broken` (under the GIL, inside a watcher: it must only set flags) when any assumption breaks */
@@ -124,49 +137,53 @@ bool bk_assume_function(bk_ticket *t, bk_obj *func);
 /* a type's attributes (and its bases') stay as they are */
 bool bk_assume_type(bk_ticket *t, bk_obj *type);
 
-typedef enum { BK_AT_GENERIC,   /* use getattr/setattr helpers */
-               BK_AT_INLINE,    /* instance value kept inline, at `index` */
-               BK_AT_SLOT,      /* __slots__ member at byte `offset` of the instance */
-               BK_AT_METHOD,    /* plain function `value` of the type, not shadowed while the layout guards hold */
-               BK_AT_CLASSVAR,  /* other non-descriptor class attribute `value` */
-               BK_AT_BUILTIN_METHOD, /* method descriptor `value` of a built-in type (list.append): cannot be shadowed */
-               BK_AT_PROPERTY,  /* property with Python getter `value` */
-               BK_AT_NPFIELD    /* ndarray attribute known to the builder: shape, size, ndim, T, dtype (compare the name) */
+typedef enum {
+    BK_AT_GENERIC,        /* use getattr/setattr helpers */
+    BK_AT_INLINE,         /* instance value kept inline, at `index` */
+    BK_AT_SLOT,           /* __slots__ member at byte `offset` of the instance */
+    BK_AT_METHOD,         /* plain function `value` of the type, not shadowed while the layout guards hold */
+    BK_AT_CLASSVAR,       /* other non-descriptor class attribute `value` */
+    BK_AT_BUILTIN_METHOD, /* method descriptor `value` of a built-in type (list.append): cannot be shadowed */
+    BK_AT_PROPERTY,       /* property with Python getter `value` */
+    BK_AT_NPFIELD         /* ndarray attribute known to the builder: shape, size, ndim, T, dtype (compare the name) */
 } bk_attrkind;
 typedef struct {
     uint8_t kind;
-    bool inst_values;      /* the instance keeps inline values: for INLINE, METHOD, CLASSVAR guard them valid (below) */
-    uint32_t index;        /* INLINE: number of the value */
-    uint32_t offset;       /* SLOT */
-    bk_obj *value;         /* borrowed from the type (assumed by the ticket) */
+    bool inst_values; /* the instance keeps inline values: for INLINE, METHOD, CLASSVAR guard them valid (below) */
+    uint32_t index;   /* INLINE: number of the value */
+    uint32_t offset;  /* SLOT */
+    bk_obj *value;    /* borrowed from the type (assumed by the ticket) */
     /* inline values of an instance o: 3.13+: byte at o+valid_off is 1; values at o+values_off.
      * 3.12: word w at o+valid_off has bit 0 set (and is not 1), values at (w - 1) + values_off */
-    bool indirect;         /* the 3.12 form */
+    bool indirect; /* the 3.12 form */
     int32_t valid_off, values_off;
     /* METHOD, CLASSVAR of a type with inline values: not shadowed as long as the int64 at keys_addr is keys_value */
-    const void *keys_addr; int64_t keys_value; uint32_t keys_bytes;
+    const void *keys_addr;
+    int64_t keys_value;
+    uint32_t keys_bytes;
 } bk_attr;
 /* resolves `name` on instances whose type is exactly `type`; registers on the ticket what that relies on */
 void bk_py_attr(bk_ticket *t, bk_obj *type, bk_obj *name, bool store, bk_attr *out);
 
 /* ---- functions ---------------------------------------------------------------------------------------------- */
-bk_obj *bk_py_func_code(bk_obj *func);                     /* borrowed */
+bk_obj *bk_py_func_code(bk_obj *func); /* borrowed */
 bk_obj *bk_py_func_globals(bk_obj *func);
 bk_obj *bk_py_func_builtins(bk_obj *func);
-bk_obj *bk_py_func_default(bk_obj *func, uint32_t param);  /* positional parameter's default, borrowed; NULL none */
-bk_obj *bk_py_func_closure(bk_obj *func);                  /* tuple of cells, borrowed; NULL */
-/* a C function known by name to the builder ("len", "math.sqrt", "list.append"), see embed/builtins.def; NULL unknown */
+bk_obj *bk_py_func_default(bk_obj *func, uint32_t param); /* positional parameter's default, borrowed; NULL none */
+bk_obj *bk_py_func_closure(bk_obj *func);                 /* tuple of cells, borrowed; NULL */
+/* a C function known by name to the builder ("len", "math.sqrt", "list.append"), see embed/builtins.def; NULL unknown
+ */
 const char *bk_py_builtin_name(bk_obj *callable);
 
 /* ---- frames (valid only during an event) --------------------------------------------------------------------- */
 bk_frame *bk_py_current_frame(void);
-bk_obj *bk_py_frame_code(bk_frame *f);       /* borrowed */
-bk_obj *bk_py_frame_func(bk_frame *f);       /* the function object, borrowed; NULL if it has none */
+bk_obj *bk_py_frame_code(bk_frame *f); /* borrowed */
+bk_obj *bk_py_frame_func(bk_frame *f); /* the function object, borrowed; NULL if it has none */
 bk_obj *bk_py_frame_globals(bk_frame *f);
 bk_obj *bk_py_frame_builtins(bk_frame *f);
-void **bk_py_frame_home(bk_frame *f);        /* localsplus */
-bk_obj *bk_py_home_get(void **home, uint32_t slot);   /* borrowed, NULL empty (tags removed) */
-int bk_py_frame_depth(bk_frame *f);          /* operand stack depth during JUMP and PY_START */
+void **bk_py_frame_home(bk_frame *f);               /* localsplus */
+bk_obj *bk_py_home_get(void **home, uint32_t slot); /* borrowed, NULL empty (tags removed) */
+int bk_py_frame_depth(bk_frame *f);                 /* operand stack depth during JUMP and PY_START */
 
 /* Enters compiled code on frame f (during its JUMP or PY_START event) and handles its exit: writes the frame(s) by the
  * snapshot, arms a pending exception, sets where the interpreter goes on. Runs inner frames of inlined calls to their
@@ -179,15 +196,17 @@ bool bk_py_may_enter(bk_frame *f);
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 enum { BK_EV_JUMP = 1, BK_EV_START = 2, BK_EV_INSN = 4 };
 enum { BK_KEEP = 0, BK_DISABLE = 1 };
-/* sets the local events of a code object; all its disabled places fire again if `rearm`. 0, or -1 with an exception set */
+/* sets the local events of a code object; all its disabled places fire again if `rearm`. 0, or -1 with an exception set
+ */
 int bk_py_set_events(bk_obj *code, unsigned events, bool rearm);
-/* the driver's handlers, called by embed with tracing on (events off). They return BK_KEEP or BK_DISABLE. `offset`s are bytes. */
+/* the driver's handlers, called by embed with tracing on (events off). They return BK_KEEP or BK_DISABLE. `offset`s are
+ * bytes. */
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to);
 int bk_on_start(bk_obj *code, bk_frame *f);
 int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset);
 /* the driver's state of a code object: made by bk_codestate_new, freed by bk_codestate_free when the code dies */
 typedef struct bk_codestate bk_codestate;
-bk_codestate *bk_py_codestate(bk_obj *code, bool make);  /* borrowed; NULL if there is none, or out of memory */
+bk_codestate *bk_py_codestate(bk_obj *code, bool make); /* borrowed; NULL if there is none, or out of memory */
 bk_codestate *bk_codestate_new(bk_obj *code);
 void bk_codestate_free(bk_codestate *s);
 
@@ -195,9 +214,14 @@ void bk_codestate_free(bk_codestate *s);
 const bk_backend *bk_py_backend(char *err, size_t errlen);
 
 /* What the build helper makes of the `count` values in ctx.args from `first` on. */
-typedef enum { BK_B_TUPLE, BK_B_LIST, BK_B_SET,
-               BK_B_MAP,            /* key, value, key, value... */
-               BK_B_CONST_KEY_MAP,  /* values, then the tuple of keys */
-               BK_B_STRING,         /* exact strings, joined */
-               BK_B_SLICE2, BK_B_SLICE3 } bk_build;
+typedef enum {
+    BK_B_TUPLE,
+    BK_B_LIST,
+    BK_B_SET,
+    BK_B_MAP,           /* key, value, key, value... */
+    BK_B_CONST_KEY_MAP, /* values, then the tuple of keys */
+    BK_B_STRING,        /* exact strings, joined */
+    BK_B_SLICE2,
+    BK_B_SLICE3
+} bk_build;
 #endif

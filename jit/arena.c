@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bk_chunk { struct bk_chunk *next; size_t size; char data[]; };
+struct bk_chunk {
+    struct bk_chunk *next;
+    size_t size;
+    char data[];
+};
 enum { CHUNK = 64 * 1024 };
 
 void *bk_arena_alloc(bk_arena *a, size_t size) {

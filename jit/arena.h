@@ -3,7 +3,10 @@
 #define BK_ARENA_H
 #include <stddef.h>
 
-typedef struct bk_arena { struct bk_chunk *chunk; size_t used; } bk_arena;
+typedef struct bk_arena {
+    struct bk_chunk *chunk;
+    size_t used;
+} bk_arena;
 /* zeroed memory, or NULL */
 void *bk_arena_alloc(bk_arena *a, size_t size);
 void bk_arena_free(bk_arena *a);

@@ -20,7 +20,10 @@ int bk_bc_succ(const bk_codeinfo *ci, uint32_t pc, uint32_t out[2]) {
 static void local_uses(const bk_insn *in, int64_t use[2], int64_t def[2]) {
     use[0] = use[1] = def[0] = def[1] = -1;
     switch (in->op) {
-    case BC_LOAD_FAST_LOAD_FAST: use[1] = in->arg2; use[0] = in->arg; break;
+    case BC_LOAD_FAST_LOAD_FAST:
+        use[1] = in->arg2;
+        use[0] = in->arg;
+        break;
     case BC_LOAD_FAST:
     case BC_LOAD_FAST_CHECK:
     case BC_LOAD_DEREF:
@@ -33,7 +36,10 @@ static void local_uses(const bk_insn *in, int64_t use[2], int64_t def[2]) {
         def[0] = in->arg;
         if (in->arg2 != in->arg) use[0] = in->arg2;
         break;
-    case BC_STORE_FAST_STORE_FAST: def[0] = in->arg; def[1] = in->arg2; break;
+    case BC_STORE_FAST_STORE_FAST:
+        def[0] = in->arg;
+        def[1] = in->arg2;
+        break;
     default: break;
     }
 }

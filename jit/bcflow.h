@@ -5,12 +5,12 @@
 #include "bk_py.h"
 
 typedef struct {
-    uint32_t n, words;     /* instructions; words of a row of instruction bits */
-    uint32_t lwords;       /* words of a row of local bits */
-    bool *merge;           /* more than one way leads there */
-    bool *header;          /* target of a back edge */
-    uint64_t **body;       /* per header: bits of the instructions of its natural loop; NULL elsewhere */
-    uint64_t *live;        /* rows: locals live before each instruction */
+    uint32_t n, words; /* instructions; words of a row of instruction bits */
+    uint32_t lwords;   /* words of a row of local bits */
+    bool *merge;       /* more than one way leads there */
+    bool *header;      /* target of a back edge */
+    uint64_t **body;   /* per header: bits of the instructions of its natural loop; NULL elsewhere */
+    uint64_t *live;    /* rows: locals live before each instruction */
 } bk_bcflow;
 
 /* NULL: out of memory */

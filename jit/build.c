@@ -47,7 +47,8 @@ uint32_t ctx_inline(bk_builder *b, bk_obj *code) {
     return b->nctx++;
 }
 
-/* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) --------------------------- */
+/* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) ---------------------------
+ */
 
 static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
     bool tuple = c->type == bk_types.t_tuple_iterator;

@@ -10,16 +10,16 @@
 
 /* ---- abstract values ------------------------------------------------------------------------------------------ */
 typedef enum {
-    V_NULL,    /* an empty slot */
-    V_VAL,     /* a Python object, boxed (box), unboxed (num), or both */
-    V_RANGEIT, /* range iterator: num next value, num2 its end, step constant */
-    V_SEQIT,   /* list or tuple iterator: box the sequence, num the index */
-    V_TUPLE,   /* virtual tuple of kids */
-    V_SLICE,   /* virtual slice of 3 kids */
-    V_ENUM,    /* enumerate: kids[0] its iterator, num the next index */
-    V_ZIP,     /* zip of iterators in kids */
-    V_REVERSED,/* reversed list: box the list, num the index */
-    V_RANGE    /* range object: kids start, stop, step */
+    V_NULL,     /* an empty slot */
+    V_VAL,      /* a Python object, boxed (box), unboxed (num), or both */
+    V_RANGEIT,  /* range iterator: num next value, num2 its end, step constant */
+    V_SEQIT,    /* list or tuple iterator: box the sequence, num the index */
+    V_TUPLE,    /* virtual tuple of kids */
+    V_SLICE,    /* virtual slice of 3 kids */
+    V_ENUM,     /* enumerate: kids[0] its iterator, num the next index */
+    V_ZIP,      /* zip of iterators in kids */
+    V_REVERSED, /* reversed list: box the list, num the index */
+    V_RANGE     /* range object: kids start, stop, step */
 } bk_vkind;
 
 /* who holds the reference to `box` */
@@ -33,45 +33,45 @@ typedef enum {
 
 typedef struct bk_val {
     uint8_t kind, own;
-    bool maybe;      /* box may be NULL (or BK_BOX_KEEP): then num is the value */
-    bool clean;      /* real frame's slots: the home slot holds just this value */
-    bool simple;     /* home slots: holds a number or string, of whatever type */
-    bool nd_ok;      /* nd facts hold */
-    bool tuple_seq;  /* V_SEQIT: over a tuple */
-    bool modular;    /* an int of which num is only the low 64 bits (build_num.c) */
+    bool maybe;     /* box may be NULL (or BK_BOX_KEEP): then num is the value */
+    bool clean;     /* real frame's slots: the home slot holds just this value */
+    bool simple;    /* home slots: holds a number or string, of whatever type */
+    bool nd_ok;     /* nd facts hold */
+    bool tuple_seq; /* V_SEQIT: over a tuple */
+    bool modular;   /* an int of which num is only the low 64 bits (build_num.c) */
     uint8_t nkids;
     bk_ndkey nd;
-    bk_obj *type;    /* exact type; NULL unknown */
-    bk_obj *konst;   /* the object itself, where known */
-    bk_ref num, num2;/* unboxed value; imaginary part */
+    bk_obj *type;     /* exact type; NULL unknown */
+    bk_obj *konst;    /* the object itself, where known */
+    bk_ref num, num2; /* unboxed value; imaginary part */
     bk_ref box;
-    uint64_t homes;  /* O_HOMES: bit per slot, bit 63 for all above */
-    int64_t step;    /* V_RANGEIT */
-    uint32_t obj;    /* iterators: home slot + 1 of the iterator object, 0 none exists */
+    uint64_t homes; /* O_HOMES: bit per slot, bit 63 for all above */
+    int64_t step;   /* V_RANGEIT */
+    uint32_t obj;   /* iterators: home slot + 1 of the iterator object, 0 none exists */
     struct bk_val *kids;
-    uint32_t mod_snap, mod_effects, mod_pc;   /* modular: the state before, effects by then, where it began */
+    uint32_t mod_snap, mod_effects, mod_pc; /* modular: the state before, effects by then, where it began */
 } bk_val;
 
 /* One frame of the abstract state: locals, then operand stack. */
 typedef struct {
     const bk_codeinfo *ci;
     bk_prof *prof;
-    bk_obj *func;              /* inlined callees: the function */
+    bk_obj *func; /* inlined callees: the function */
     bk_obj *globals, *builtins;
     const bk_bcflow *flow;
-    uint32_t pc;               /* instruction; callers: their CALL */
+    uint32_t pc; /* instruction; callers: their CALL */
     uint32_t sp;
-    uint32_t ctx;              /* inline context number */
-    uint16_t code;             /* index in fn.codes */
+    uint32_t ctx;  /* inline context number */
+    uint16_t code; /* index in fn.codes */
     bk_val *slots;
 } bk_bframe;
 
 enum { BK_MAXDEPTH = 12 };
 typedef struct {
     bk_bframe f[BK_MAXDEPTH];
-    uint32_t n;                /* frames; f[n-1] is the innermost */
+    uint32_t n; /* frames; f[n-1] is the innermost */
     bk_blk blk;
-    uint32_t loops[32], nloops;/* versions of loop headers that we are inside of */
+    uint32_t loops[32], nloops; /* versions of loop headers that we are inside of */
     uint32_t weight;
 } bk_state;
 
@@ -93,27 +93,36 @@ typedef struct bk_vslot {
 typedef struct {
     uint32_t ctx, pc;
     bool header, generic;
-    bk_blk blk, pre;           /* pre: preheader of a header */
-    bool exact;                /* no merge: the state is taken as it is */
-    uint32_t no;               /* its number */
-    bk_vslot *slots;           /* all frames' slots in order */
+    bk_blk blk, pre; /* pre: preheader of a header */
+    bool exact;      /* no merge: the state is taken as it is */
+    uint32_t no;     /* its number */
+    bk_vslot *slots; /* all frames' slots in order */
     uint32_t nslots;
-    bk_state *start;           /* the state at the block's beginning */
+    bk_state *start; /* the state at the block's beginning */
 } bk_version;
 
-typedef struct { uint32_t ctx, pc, slot; bk_obj *type; uint64_t homes; } bk_pref;
-typedef struct { uint32_t parent, pc; bk_obj *code; } bk_inlinectx;
-typedef struct { uint32_t ctx, pc; } bk_site;
+typedef struct {
+    uint32_t ctx, pc, slot;
+    bk_obj *type;
+    uint64_t homes;
+} bk_pref;
+typedef struct {
+    uint32_t parent, pc;
+    bk_obj *code;
+} bk_inlinectx;
+typedef struct {
+    uint32_t ctx, pc;
+} bk_site;
 
 typedef struct {
-    const bk_codeinfo *ci;     /* the region's root code */
-    bk_frame *frame;           /* at the entry place, now */
-    int32_t header;            /* instruction of the loop header; -1: a function from its start */
+    const bk_codeinfo *ci; /* the region's root code */
+    bk_frame *frame;       /* at the entry place, now */
+    int32_t header;        /* instruction of the loop header; -1: a function from its start */
     bk_ticket *ticket;
     const bk_params *params;
     /* the recorded profile of a code object, NULL if it was never recorded */
     bk_prof *(*profile)(bk_obj *code);
-    bk_entrycheck *entry;      /* filled in: what must hold to enter; room for every slot of the frame */
+    bk_entrycheck *entry; /* filled in: what must hold to enter; room for every slot of the frame */
     uint32_t *nentry;
 } bk_request;
 
@@ -121,30 +130,36 @@ typedef struct bk_builder {
     bk_request rq;
     bk_arena arena;
     bk_fn *fn;
-    bk_state st;               /* the current state */
-    bk_val *saved;             /* the innermost frame's slots at the start of the instruction */
+    bk_state st;   /* the current state */
+    bk_val *saved; /* the innermost frame's slots at the start of the instruction */
     uint32_t saved_sp, snap_start;
-    uint32_t raise_snap;       /* set by unknown_begin: raise at this instruction */
-    bool unknown;              /* unknown_end is due when the instruction is complete */
-    bool effects;              /* something was done: the start of the instruction is no place to go back to */
-    bool ended;                /* the block has ended */
+    uint32_t raise_snap; /* set by unknown_begin: raise at this instruction */
+    bool unknown;        /* unknown_end is due when the instruction is complete */
+    bool effects;        /* something was done: the start of the instruction is no place to go back to */
+    bool ended;          /* the block has ended */
     uint16_t org;
-    bk_bcflow **flows;         /* per fn.codes entry */
-    bk_version **versions; uint32_t nversions, vcap;
-    uint32_t queue;            /* next version to build */
-    bk_inlinectx *ctxs; uint32_t nctx;
-    bk_pref *prefs; uint32_t nprefs;       /* kept over restarts */
-    bk_site *noinline; uint32_t nnoinline; /* kept over restarts */
-    bk_site *nomod; uint32_t nnomod;       /* kept over restarts: no modular ints here */
+    bk_bcflow **flows; /* per fn.codes entry */
+    bk_version **versions;
+    uint32_t nversions, vcap;
+    uint32_t queue; /* next version to build */
+    bk_inlinectx *ctxs;
+    uint32_t nctx;
+    bk_pref *prefs;
+    uint32_t nprefs; /* kept over restarts */
+    bk_site *noinline;
+    uint32_t nnoinline; /* kept over restarts */
+    bk_site *nomod;
+    uint32_t nnomod; /* kept over restarts: no modular ints here */
     uint32_t neffects;
-    bk_obj *kwnames;           /* of the KW_NAMES just before this CALL */
-    const bk_prof *result_of;  /* the value just pushed has the type recorded here */
-    bool check_targets;        /* a branch that ran unknown code: test at both ends */
+    bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
+    const bk_prof *result_of; /* the value just pushed has the type recorded here */
+    bool check_targets;       /* a branch that ran unknown code: test at both ends */
     uint32_t restarts;
     uint32_t guards;
-    jmp_buf out;               /* abort or restart: nothing is held but the arena and fn */
-    int abort;                 /* bk_abort, when left by it */
-    uint32_t abort_pc; uint16_t abort_code;
+    jmp_buf out; /* abort or restart: nothing is held but the arena and fn */
+    int abort;   /* bk_abort, when left by it */
+    uint32_t abort_pc;
+    uint16_t abort_code;
 } bk_builder;
 
 typedef enum {
@@ -160,7 +175,8 @@ typedef enum {
     BK_NGUARDS
 } bk_guardkind;
 
-/* Builds the IR of a region. NULL: *abort says why, *where the instruction. The constants in fn->consts are borrowed. */
+/* Builds the IR of a region. NULL: *abort says why, *where the instruction. The constants in fn->consts are borrowed.
+ */
 bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line);
 
 /* ---- shared by the builder's files -------------------------------------------------------------------------- */
@@ -183,9 +199,9 @@ bk_ref KF(bk_builder *b, double v);
 bk_ref KP(bk_builder *b, const void *p);
 void guard(bk_builder *b, bk_ref cond, bk_guardkind kind);
 void guard_type(bk_builder *b, bk_val *v, bk_obj *type);
-uint32_t snap_start(bk_builder *b);                     /* the state at the start of the instruction */
+uint32_t snap_start(bk_builder *b);                                  /* the state at the start of the instruction */
 uint32_t snap_now(bk_builder *b, uint32_t pc, int kind, int reason); /* the current state, going on at pc */
-void leave(bk_builder *b, bk_guardkind reason);         /* end the block: leave at the start of the instruction */
+void leave(bk_builder *b, bk_guardkind reason); /* end the block: leave at the start of the instruction */
 void leave_at(bk_builder *b, uint32_t pc, bk_guardkind reason); /* end the block with the current state, at pc */
 
 bk_val v_num(bk_obj *type, bk_ref num);
@@ -196,32 +212,32 @@ bk_val v_bool(bk_ref cond);
 bk_val v_null(void);
 void push(bk_builder *b, bk_val v);
 bk_val pop(bk_builder *b);
-bk_val *top(bk_builder *b, uint32_t k);                 /* k = 1: the top */
-bool is_num(const bk_val *v);                           /* exact int, float, bool, complex or NumPy scalar */
-bool fits(const bk_val *v);                             /* has, or may be given, an unboxed value */
-bk_ref unbox(bk_builder *b, bk_val *v);                 /* its unboxed value (guards that an int fits) */
-bk_ref boxed(bk_builder *b, bk_val *v);                 /* a definite pointer to it, making (owned) one if need be */
-void force(bk_builder *b, bk_val *v);                   /* makes the object of a virtual */
-void secure(bk_builder *b, bk_val *v);                  /* a volatile value becomes owned */
-void begin_effect(bk_builder *b);                       /* secures all volatile values: something will be written */
-bk_ref take(bk_builder *b, bk_val *v);                  /* a new reference to it (moved if owned); after begin_effect */
-void check_release(bk_builder *b, const bk_val *v);     /* before effects: releasing v will not run code */
+bk_val *top(bk_builder *b, uint32_t k);             /* k = 1: the top */
+bool is_num(const bk_val *v);                       /* exact int, float, bool, complex or NumPy scalar */
+bool fits(const bk_val *v);                         /* has, or may be given, an unboxed value */
+bk_ref unbox(bk_builder *b, bk_val *v);             /* its unboxed value (guards that an int fits) */
+bk_ref boxed(bk_builder *b, bk_val *v);             /* a definite pointer to it, making (owned) one if need be */
+void force(bk_builder *b, bk_val *v);               /* makes the object of a virtual */
+void secure(bk_builder *b, bk_val *v);              /* a volatile value becomes owned */
+void begin_effect(bk_builder *b);                   /* secures all volatile values: something will be written */
+bk_ref take(bk_builder *b, bk_val *v);              /* a new reference to it (moved if owned); after begin_effect */
+void check_release(bk_builder *b, const bk_val *v); /* before effects: releasing v will not run code */
 void release(bk_builder *b, bk_val *v);
-void check_overwrite(bk_builder *b, uint32_t slot);     /* before effects: what the local holds will not die */
+void check_overwrite(bk_builder *b, uint32_t slot);       /* before effects: what the local holds will not die */
 void store_local(bk_builder *b, uint32_t slot, bk_val v); /* checks are the caller's */
-bool store_kills(bk_builder *b, uint32_t slot);         /* recording saw the slot's object die here */
+bool store_kills(bk_builder *b, uint32_t slot);           /* recording saw the slot's object die here */
 void store_dying(bk_builder *b, uint32_t slot, bk_val v); /* the old object's destructor may run any code */
 bk_val load_local(bk_builder *b, uint32_t slot);
 bool simple_type(bk_obj *type);
-bool is_outer(const bk_builder *b);                     /* the innermost frame is the real one */
+bool is_outer(const bk_builder *b); /* the innermost frame is the real one */
 uint64_t home_bit(uint32_t slot);
-void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l);  /* the frame slot gets an unboxed local's box */
-void settle_boxes(bk_builder *b, uint64_t mask);        /* before home slots of mask change: no local borrows there */
-void unknown_begin(bk_builder *b);                      /* any code may run: frame synced, values secured */
-void unknown_end(bk_builder *b);                        /* afterwards: state must be the one behind the instruction */
+void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l); /* the frame slot gets an unboxed local's box */
+void settle_boxes(bk_builder *b, uint64_t mask); /* before home slots of mask change: no local borrows there */
+void unknown_begin(bk_builder *b);               /* any code may run: frame synced, values secured */
+void unknown_end(bk_builder *b);                 /* afterwards: state must be the one behind the instruction */
 void exit_unless(bk_builder *b, bk_ref good, uint32_t snap);
 void raise_unless(bk_builder *b, bk_ref good);
-void raise_if_null(bk_builder *b, bk_ref p);            /* leaves raising at this instruction when p is NULL */
+void raise_if_null(bk_builder *b, bk_ref p); /* leaves raising at this instruction when p is NULL */
 void raise_if_neg(bk_builder *b, bk_ref i);
 /* gives the k-th operand from the top (1, 2) the type that recording saw there, if it was always one */
 void learn(bk_builder *b, uint32_t k);
@@ -231,48 +247,50 @@ bk_prof *prof(bk_builder *b);
 const bk_insn *insn(bk_builder *b);
 
 /* build_flow.c: versions, merges, branches */
-void flow_goto(bk_builder *b, uint32_t pc, bool back);  /* ends the block: go on at pc */
+void flow_goto(bk_builder *b, uint32_t pc, bool back); /* ends the block: go on at pc */
 void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false, uint32_t n_true, uint32_t n_false);
-bk_blk flow_split(bk_builder *b, bk_ref cond, bool cold_else); /* BR: current block goes on when true; gives the else block */
+bk_blk flow_split(bk_builder *b, bk_ref cond,
+                  bool cold_else); /* BR: current block goes on when true; gives the else block */
 bk_state *state_copy(bk_builder *b, const bk_state *s);
 void flow_reset(bk_builder *b);
-void flow_continue(bk_builder *b, uint32_t pc);         /* the instruction is done: pc is next, perhaps a merge */
-bool flow_next(bk_builder *b);                          /* takes up the next version to build */
-void begin_insn(bk_builder *b, uint32_t pc);            /* the state now is the one an exit of pc goes back to */
-uint32_t ctx_inline(bk_builder *b, bk_obj *code);       /* inline context of a call at the current instruction */
+void flow_continue(bk_builder *b, uint32_t pc);   /* the instruction is done: pc is next, perhaps a merge */
+bool flow_next(bk_builder *b);                    /* takes up the next version to build */
+void begin_insn(bk_builder *b, uint32_t pc);      /* the state now is the one an exit of pc goes back to */
+uint32_t ctx_inline(bk_builder *b, bk_obj *code); /* inline context of a call at the current instruction */
 uint16_t code_number(bk_builder *b, const bk_codeinfo *ci);
-void *alloc(bk_builder *b, size_t size);                /* zeroed, from the arena */
+void *alloc(bk_builder *b, size_t size); /* zeroed, from the arena */
 
 /* build_ops.c and the families; each handles the current instruction and advances pc or ends the block */
 void build_insn(bk_builder *b);
-void build_generic(bk_builder *b);                      /* build_generic.c: the boxed lowering of the instruction */
-void reject_modular(bk_builder *b);                     /* build_num.c: neither of the two operands may be modular */
-void check_modular(bk_builder *b);                      /* build_num.c: modular ints must not reach this instruction */
-bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);      /* build_num.c; false: no fast path */
+void build_generic(bk_builder *b);  /* build_generic.c: the boxed lowering of the instruction */
+void reject_modular(bk_builder *b); /* build_num.c: neither of the two operands may be modular */
+void check_modular(bk_builder *b);  /* build_num.c: modular ints must not reach this instruction */
+bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out); /* build_num.c; false: no fast path */
 bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);
 bool build_unary(bk_builder *b, int op, bk_val *x, bk_val *out);
 bool build_truth(bk_builder *b, bk_val *x, bk_ref *cond);
-bool np_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);         /* build_np.c */
+bool np_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out); /* build_np.c */
 bool np_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);
 bool np_unary(bk_builder *b, int op, bk_val *x, bk_val *out);
-void np_guard(bk_builder *b, bk_val *v, const bk_ndkey *k);                          /* establishes the nd facts */
+void np_guard(bk_builder *b, bk_val *v, const bk_ndkey *k); /* establishes the nd facts */
 bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out);
 bool np_setitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *v);
 bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out);
-bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out);            /* build_seq.c */
+bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out); /* build_seq.c */
 bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v);
 bk_ref checked_index(bk_builder *b, bk_ref i, bk_ref len);
-void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale, int64_t off);
-bool buffer_getitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *out);             /* build_buf.c */
+void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale,
+                     int64_t off);
+bool buffer_getitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *out); /* build_buf.c */
 bool buffer_setitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *v);
 bk_ref bk_buffer_live(bk_builder *b, bk_val *o);
 bool build_len(bk_builder *b, bk_val *o, bk_ref *len);
 bool build_getiter(bk_builder *b, bk_val *o, bk_val *out);
-bool build_foriter(bk_builder *b);                      /* ends or continues the block itself */
+bool build_foriter(bk_builder *b); /* ends or continues the block itself */
 bool build_unpack(bk_builder *b, uint32_t n);
 bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self); /* build_attr.c */
 bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v);
-bool build_call(bk_builder *b);                         /* build_call.c; handles the whole CALL */
+bool build_call(bk_builder *b); /* build_call.c; handles the whole CALL */
 void build_return(bk_builder *b);
 bool build_builtin(bk_builder *b, const char *name, uint32_t n, bk_val *args, bk_val *out); /* build_builtin.c */
 #endif

@@ -46,9 +46,7 @@ bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out
     bk_attr at;
     bk_py_attr(b->rq.ticket, o->type, name, false, &at);
     switch (at.kind) {
-    case BK_AT_INLINE:
-        *out = load_value(b, values_of(b, o, &at), at.values_off + 8 * (int64_t)at.index);
-        return true;
+    case BK_AT_INLINE: *out = load_value(b, values_of(b, o, &at), at.values_off + 8 * (int64_t)at.index); return true;
     case BK_AT_SLOT: *out = load_value(b, o->box, at.offset); return true;
     case BK_AT_CLASSVAR:
         guard_unshadowed(b, o, &at);

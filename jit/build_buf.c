@@ -3,8 +3,11 @@
 
 /* memory type of an element and the Python type it reads as, by the struct/array type code; false: no fast path */
 static bool code_type(char code, bk_memtype *mt, bk_obj **type) {
-    static const struct { char code; uint8_t mt; } table[] = {{'b', BK_M_I8}, {'B', BK_M_U8}, {'h', BK_M_I16}, {'H', BK_M_U16},
-        {'i', BK_M_I32}, {'I', BK_M_U32}, {'l', BK_M_I64}, {'q', BK_M_I64}, {'f', BK_M_F32}, {'d', BK_M_F64}};
+    static const struct {
+        char code;
+        uint8_t mt;
+    } table[] = {{'b', BK_M_I8},  {'B', BK_M_U8},  {'h', BK_M_I16}, {'H', BK_M_U16}, {'i', BK_M_I32},
+                 {'I', BK_M_U32}, {'l', BK_M_I64}, {'q', BK_M_I64}, {'f', BK_M_F32}, {'d', BK_M_F64}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].code == code) {
             *mt = (bk_memtype)table[i].mt;
@@ -23,7 +26,11 @@ static int item_size(bk_memtype mt) {
     return size[mt];
 }
 
-typedef struct { bk_ref data, len; bk_memtype mt; bk_obj *type; } buf_t;
+typedef struct {
+    bk_ref data, len;
+    bk_memtype mt;
+    bk_obj *type;
+} buf_t;
 
 /* the buffer's facts, guarded; nd.typenum of the value is the type code found at entry or by recording */
 static bool open_buffer(bk_builder *b, bk_val *o, bool write, buf_t *u) {
@@ -45,7 +52,8 @@ static bool open_buffer(bk_builder *b, bk_val *o, bool write, buf_t *u) {
     bk_ref strides = Eload(b, BK_M_PTR, BK_A_BUFHEAD, o->box, bk_py->memview_strides);
     guard(b, E(b, BK_EQ, Eload(b, BK_M_I64, BK_A_BUFHEAD, strides, 0), KI(b, item_size(u->mt))), BK_G_ARRAY);
     guard(b, bk_buffer_live(b, o), BK_G_ARRAY);
-    if (write) guard(b, E(b, BK_EQ, Eload(b, BK_M_I32, BK_A_BUFHEAD, o->box, bk_py->memview_readonly), KI(b, 0)), BK_G_ARRAY);
+    if (write)
+        guard(b, E(b, BK_EQ, Eload(b, BK_M_I32, BK_A_BUFHEAD, o->box, bk_py->memview_readonly), KI(b, 0)), BK_G_ARRAY);
     u->data = Eload(b, BK_M_PTR, BK_A_BUFHEAD, o->box, bk_py->memview_buf);
     u->len = Eload(b, BK_M_I64, BK_A_BUFHEAD, Eload(b, BK_M_PTR, BK_A_BUFHEAD, o->box, bk_py->memview_shape), 0);
     return true;
@@ -67,7 +75,8 @@ bool buffer_getitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *out) {
 }
 
 bool buffer_setitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *v) {
-    static const int64_t lo[] = {INT8_MIN, 0, INT16_MIN, 0, INT32_MIN, 0}, hi[] = {INT8_MAX, UINT8_MAX, INT16_MAX, UINT16_MAX, INT32_MAX, UINT32_MAX};
+    static const int64_t lo[] = {INT8_MIN, 0, INT16_MIN, 0, INT32_MIN, 0},
+                         hi[] = {INT8_MAX, UINT8_MAX, INT16_MAX, UINT16_MAX, INT32_MAX, UINT32_MAX};
     buf_t u;
     if (v->kind != V_VAL || !v->type) return false;
     bool is_float = v->type == bk_types.t_float, is_int = v->type == bk_types.t_int;

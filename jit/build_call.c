@@ -14,7 +14,8 @@ static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *func, uint32_t nargs)
     if (b->st.n >= BK_MAXDEPTH || (int64_t)b->st.n > p->inline_depth || no_inline_here(b)) return NULL;
     bk_obj *code = bk_py_func_code(func);
     const bk_codeinfo *ci = bk_py_codeinfo(code);
-    if (!ci || ci->generator || ci->module_level || ci->has_cells || ci->kwonly || (ci->flags & (CO_VARARGS | CO_VARKEYWORDS)))
+    if (!ci || ci->generator || ci->module_level || ci->has_cells || ci->kwonly ||
+        (ci->flags & (CO_VARARGS | CO_VARKEYWORDS)))
         return NULL;
     if (ci->ninsns > p->inline_insns || !b->rq.profile(code) || nargs > ci->argcount) return NULL;
     for (uint32_t i = 0; i < b->st.n; i++)
@@ -34,12 +35,18 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
     uint32_t ctx = ctx_inline(b, ci->code);
     uint16_t code = code_number(b, ci);
     bk_bframe *f = &b->st.f[b->st.n];
-    *f = (bk_bframe){.ci = ci, .prof = b->rq.profile(ci->code), .func = func, .globals = bk_py_func_globals(func),
-                     .builtins = bk_py_func_builtins(func), .flow = b->flows[code], .ctx = ctx, .code = code};
+    *f = (bk_bframe){.ci = ci,
+                     .prof = b->rq.profile(ci->code),
+                     .func = func,
+                     .globals = bk_py_func_globals(func),
+                     .builtins = bk_py_func_builtins(func),
+                     .flow = b->flows[code],
+                     .ctx = ctx,
+                     .code = code};
     f->slots = alloc(b, (ci->nlocals + ci->stacksize + 2) * sizeof(bk_val));
     for (uint32_t i = nargs; i-- > 0;) f->slots[i] = pop(b);
     for (uint32_t i = nargs; i < ci->argcount; i++) f->slots[i] = v_konst(b, bk_py_func_default(func, i));
-    pop(b); /* the callable, a constant */
+    pop(b);             /* the callable, a constant */
     if (!bound) pop(b); /* NULL */
     b->st.n++;
     f->pc = 0;

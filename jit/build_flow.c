@@ -8,7 +8,10 @@
 #include <string.h>
 
 enum { ON_EDGE = 1 };
-typedef struct { bool outer_local, outer_stack, dead, generic; uint32_t slot; } place_t;
+typedef struct {
+    bool outer_local, outer_stack, dead, generic;
+    uint32_t slot;
+} place_t;
 
 void *alloc(bk_builder *b, size_t size) {
     void *p = bk_arena_alloc(&b->arena, size);
@@ -37,7 +40,9 @@ void begin_insn(bk_builder *b, uint32_t pc) {
     b->snap_start = 0;
     b->effects = false;
     bk_fn *fn = b->fn;
-    bk_origin o = {.code = f->code, .depth = (uint16_t)(b->st.n - 1), .offset = f->ci->insns[pc].offset,
+    bk_origin o = {.code = f->code,
+                   .depth = (uint16_t)(b->st.n - 1),
+                   .offset = f->ci->insns[pc].offset,
                    .line = f->ci->insns[pc].line};
     const bk_origin *last = &fn->origins[b->org];
     if (b->org && last->code == o.code && last->depth == o.depth && last->offset == o.offset) return;
@@ -70,7 +75,8 @@ static bool same_loops(const bk_state *a, const bk_state *b, uint32_t ignore_las
 /* ---- one slot of a version --------------------------------------------------------------------------------------- */
 
 static bool same_nd(const bk_ndkey *a, const bk_ndkey *b) {
-    return a->typenum == b->typenum && a->ndim == b->ndim && a->writeable == b->writeable && a->unit_inner == b->unit_inner;
+    return a->typenum == b->typenum && a->ndim == b->ndim && a->writeable == b->writeable &&
+           a->unit_inner == b->unit_inner;
 }
 
 /* the unboxed type that a dead local has at a place: what it had last when the build was begun again for it */
@@ -261,15 +267,26 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
         v.own = O_HOMES;
         v.homes = s->homes;
         return v;
-    case R_PTR: v.own = O_OWNED; v.box = s->box[which]; return v;
+    case R_PTR:
+        v.own = O_OWNED;
+        v.box = s->box[which];
+        return v;
     case R_KONST:
         v = v_konst(b, s->konst);
         v.clean = p.outer_local;
         return v;
     case R_VIRT:
-        v = (bk_val){.kind = s->vkind, .num = s->num[which], .num2 = s->num2[which], .box = s->box[which],
-                     .own = s->own, .homes = s->homes, .step = s->step, .obj = s->obj, .tuple_seq = s->tuple_seq,
-                     .nkids = s->nkids, .type = s->type};
+        v = (bk_val){.kind = s->vkind,
+                     .num = s->num[which],
+                     .num2 = s->num2[which],
+                     .box = s->box[which],
+                     .own = s->own,
+                     .homes = s->homes,
+                     .step = s->step,
+                     .obj = s->obj,
+                     .tuple_seq = s->tuple_seq,
+                     .nkids = s->nkids,
+                     .type = s->type};
         if (s->nkids) v.kids = alloc(b, s->nkids * sizeof *v.kids);
         for (int i = 0; i < s->nkids; i++) v.kids[i] = slot_value(b, &s->kids[i], (place_t){0}, which);
     }
@@ -302,7 +319,8 @@ static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
         bool other = v->kind != V_VAL || v->type != s->type || !num_without_guard(v);
         if (p.outer_local && p.dead && other) {
             if (!v->clean && v->kind != V_NULL) bk_sync_slot(b, p.slot, v);
-            *v = (bk_val){.kind = V_VAL, .type = s->type, .num = zero_of(b, s->type), .box = KP(b, (void *)BK_BOX_KEEP)};
+            *v =
+                (bk_val){.kind = V_VAL, .type = s->type, .num = zero_of(b, s->type), .box = KP(b, (void *)BK_BOX_KEEP)};
             if (is_complex(s->type)) v->num2 = v->num;
             return;
         }
@@ -336,7 +354,8 @@ static void edge_args(bk_builder *b, const bk_vslot *s, const bk_val *v, int whi
     }
 }
 
-/* ---- versions -------------------------------------------------------------------------------------------------------- */
+/* ---- versions
+ * -------------------------------------------------------------------------------------------------------- */
 
 typedef void (*slot_fn)(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg);
 
@@ -367,7 +386,10 @@ static void choose_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *
     if (v->kind == V_VAL && v->box && v->own == O_HOMES && !v->clean) s->homes |= v->homes;
 }
 
-typedef struct { bk_version *ver; bool ok; } fit_t;
+typedef struct {
+    bk_version *ver;
+    bool ok;
+} fit_t;
 static void fit_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     fit_t *f = arg;
     if (f->ok) f->ok = fits_slot(b, s, v, p, f->ver);
@@ -383,7 +405,10 @@ static void edge_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *ar
     (void)p;
     edge_args(b, s, v, *(int *)arg);
 }
-typedef struct { bk_blk blk; int which; } phis_t;
+typedef struct {
+    bk_blk blk;
+    int which;
+} phis_t;
 static void phis_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)v;
     (void)p;
@@ -450,7 +475,8 @@ static bk_version *make_version(bk_builder *b, bool generic) {
     b->fn->blocks[v->blk].header = true;
     which = 0;
     for (uint32_t i = 0, k = 0; i < pre->n; i++)
-        for (uint32_t j = 0; j < pre->f[i].ci->nlocals + pre->f[i].sp; j++, k++) edge_args(b, &v->slots[k], &pre->f[i].slots[j], 0);
+        for (uint32_t j = 0; j < pre->f[i].ci->nlocals + pre->f[i].sp; j++, k++)
+            edge_args(b, &v->slots[k], &pre->f[i].slots[j], 0);
     E(b, BK_JMP, 0, 0);
     bk_edge(b->fn, v->pre, v->blk);
     b->st = keep;

@@ -123,7 +123,8 @@ static void build_container(bk_builder *b, int what, uint32_t n) {
     bk_ref r = CALLH(b, BK_H_build, KI(b, what), KI(b, 0), KI(b, n));
     raise_if_null(b, r);
     drop(b, n);
-    bk_obj *types[] = {bk_types.t_tuple, bk_types.t_list, bk_types.t_set, bk_types.t_dict, bk_types.t_dict, bk_types.t_str, bk_types.t_slice, bk_types.t_slice};
+    bk_obj *types[] = {bk_types.t_tuple, bk_types.t_list, bk_types.t_set,   bk_types.t_dict,
+                       bk_types.t_dict,  bk_types.t_str,  bk_types.t_slice, bk_types.t_slice};
     push(b, v_owned(types[what], r));
     flow_continue(b, insn(b)->next);
 }

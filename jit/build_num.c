@@ -29,7 +29,8 @@ static bool konst_int(bk_builder *b, bk_ref r, int64_t *v) {
     return true;
 }
 
-/* ---- modular ints -------------------------------------------------------------------------------------------------- */
+/* ---- modular ints --------------------------------------------------------------------------------------------------
+ */
 
 static _Noreturn void no_modular(bk_builder *b, const bk_val *v) {
     if (b->nnomod == 256) bk_abort(b, BK_AB_TOO_BIG);
@@ -96,7 +97,8 @@ static bool modular(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     return true;
 }
 
-/* ---- ints ------------------------------------------------------------------------------------------------------------- */
+/* ---- ints
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void guard_divisor(bk_builder *b, bk_ref x, bk_ref y) {
     int64_t k;
@@ -179,7 +181,8 @@ static bool int_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out)
     return true;
 }
 
-/* ---- floats ------------------------------------------------------------------------------------------------------------ */
+/* ---- floats
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool float_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     bk_ref p = as_float(b, x), q = as_float(b, y), r;
@@ -237,7 +240,8 @@ static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *
 
 bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     if (op >= INPLACE) op -= INPLACE;
-    if ((x->modular || y->modular) && !(x->type && y->type && intlike(x) && intlike(y))) no_modular(b, x->modular ? x : y);
+    if ((x->modular || y->modular) && !(x->type && y->type && intlike(x) && intlike(y)))
+        no_modular(b, x->modular ? x : y);
     if (!x->type || !y->type || op > XOR) return false;
     if (bk_py_np_typenum(x->type) >= 0 || bk_py_np_typenum(y->type) >= 0) return np_binary(b, op, x, y, out);
     if (intlike(x) && intlike(y)) return int_binary(b, op, x, y, out);
@@ -246,7 +250,8 @@ bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     return false;
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------------------------------- */
+/* ---- comparison
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static const bk_op int_cmp[] = {BK_LT, BK_LE, BK_EQ, BK_NE, BK_GT, BK_GE};
 static const bk_op float_cmp[] = {BK_FLT, BK_FLE, BK_FEQ, BK_FNE, BK_FGT, BK_FGE};
@@ -305,7 +310,8 @@ bool build_truth(bk_builder *b, bk_val *x, bk_ref *cond) {
     else if (x->type == bk_types.t_float) *cond = E(b, BK_FNE, unbox(b, x), KF(b, 0));
     else if (bk_py_np_typenum(x->type) == 0) *cond = unbox(b, x);
     else if (bk_py_np_typenum(x->type) == 12) *cond = E(b, BK_FNE, unbox(b, x), KF(b, 0));
-    else if (bk_py_np_typenum(x->type) > 0 && bk_py_np_typenum(x->type) < 11) *cond = E(b, BK_NE, unbox(b, x), KI(b, 0));
+    else if (bk_py_np_typenum(x->type) > 0 && bk_py_np_typenum(x->type) < 11)
+        *cond = E(b, BK_NE, unbox(b, x), KI(b, 0));
     else if (x->type != bk_types.t_ndarray && build_len(b, x, &len)) *cond = E(b, BK_NE, len, KI(b, 0));
     else return false;
     return true;

@@ -208,7 +208,8 @@ static void op_compare(bk_builder *b, const bk_insn *in) {
     bk_val *y = top(b, 1), *x = top(b, 2), out;
     learn(b, 2);
     learn(b, 1);
-    if (!(prof(b)->flags & BK_PF_GENERIC) && x->kind == V_VAL && y->kind == V_VAL && build_compare(b, in->arg, x, y, &out)) {
+    if (!(prof(b)->flags & BK_PF_GENERIC) && x->kind == V_VAL && y->kind == V_VAL &&
+        build_compare(b, in->arg, x, y, &out)) {
         bk_val cy = pop(b), cx = pop(b);
         if (cx.own == O_OWNED || cy.own == O_OWNED) {
             begin_effect(b);

@@ -32,8 +32,10 @@ bool build_len(bk_builder *b, bk_val *o, bk_ref *len) {
         return true;
     }
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe) return false;
-    if (o->type == bk_types.t_list || o->type == bk_types.t_bytearray) *len = Eload(b, BK_M_I64, BK_A_SIZE, o->box, bk_py->var_size);
-    else if (o->type == bk_types.t_tuple || o->type == bk_types.t_bytes) *len = Eload(b, BK_M_I64, BK_A_CONST, o->box, bk_py->var_size);
+    if (o->type == bk_types.t_list || o->type == bk_types.t_bytearray)
+        *len = Eload(b, BK_M_I64, BK_A_SIZE, o->box, bk_py->var_size);
+    else if (o->type == bk_types.t_tuple || o->type == bk_types.t_bytes)
+        *len = Eload(b, BK_M_I64, BK_A_CONST, o->box, bk_py->var_size);
     else if (o->type == bk_types.t_str) *len = Eload(b, BK_M_I64, BK_A_CONST, o->box, bk_py->str_length);
     else if (bk_types.t_array_array && o->type == bk_types.t_array_array)
         *len = Eload(b, BK_M_I64, BK_A_BUFHEAD, o->box, bk_py->var_size);
@@ -43,13 +45,15 @@ bool build_len(bk_builder *b, bk_val *o, bk_ref *len) {
     return true;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------------------ */
+/* ---- elements ------------------------------------------------------------------------------------------------------
+ */
 
 static bool byte_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
     bk_ref len, i;
     if (!build_len(b, o, &len)) return false;
     i = checked_index(b, index_of(b, key), len);
-    if (o->type == bk_types.t_bytes) *out = v_num(bk_types.t_int, Eloadx(b, BK_M_U8, BK_A_CONST, o->box, i, 1, bk_py->bytes_data));
+    if (o->type == bk_types.t_bytes)
+        *out = v_num(bk_types.t_int, Eloadx(b, BK_M_U8, BK_A_CONST, o->box, i, 1, bk_py->bytes_data));
     else {
         bk_ref p = Eload(b, BK_M_PTR, BK_A_BUFHEAD, o->box, bk_py->bytearray_start);
         *out = v_num(bk_types.t_int, Eloadx(b, BK_M_U8, BK_A_DATA, p, i, 1, 0));
@@ -107,13 +111,17 @@ bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
     return buffer_getitem(b, o, index_of(b, key), out);
 }
 
-/* ---- stores -------------------------------------------------------------------------------------------------------- */
+/* ---- stores --------------------------------------------------------------------------------------------------------
+ */
 
 /* may a float box in a container be refilled with v? v is freshly computed and its only escape is this store */
-static bool fresh_float(const bk_val *v) { return v->kind == V_VAL && v->type == bk_types.t_float && v->num && !v->box; }
+static bool fresh_float(const bk_val *v) {
+    return v->kind == V_VAL && v->type == bk_types.t_float && v->num && !v->box;
+}
 
 /* stores a float into the slot at base + index * scale + off, in the old float's box where that has no other owner */
-void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale, int64_t off) {
+void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale,
+                     int64_t off) {
     begin_effect(b);
     bk_ref done = E(b, BK_REBOXF, old, v->num);
     bk_blk slow = flow_split(b, done, true), join = bk_block_new(b->fn);
@@ -188,7 +196,8 @@ bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     return buffer_setitem(b, o, index_of(b, key), v);
 }
 
-/* ---- iteration ----------------------------------------------------------------------------------------------------- */
+/* ---- iteration -----------------------------------------------------------------------------------------------------
+ */
 
 static bool range_iter(bk_builder *b, bk_val *o, bk_val *out) {
     int64_t step;
@@ -214,8 +223,13 @@ bool build_getiter(bk_builder *b, bk_val *o, bk_val *out) {
     }
     if (o->kind != V_VAL || !o->box || o->maybe || o->clean) return false;
     if (o->type != bk_types.t_list && o->type != bk_types.t_tuple) return false;
-    *out = (bk_val){.kind = V_SEQIT, .box = o->box, .num = KI(b, 0), .own = o->own, .homes = o->homes,
-                    .tuple_seq = o->type == bk_types.t_tuple, .konst = NULL};
+    *out = (bk_val){.kind = V_SEQIT,
+                    .box = o->box,
+                    .num = KI(b, 0),
+                    .own = o->own,
+                    .homes = o->homes,
+                    .tuple_seq = o->type == bk_types.t_tuple,
+                    .konst = NULL};
     return true;
 }
 
@@ -228,7 +242,9 @@ static bk_ref iter_more(bk_builder *b, bk_val *it) {
     switch (it->kind) {
     case V_RANGEIT: return E(b, it->step > 0 ? BK_LT : BK_GT, it->num, it->num2);
     case V_SEQIT: return E(b, BK_LT, it->num, seq_len(b, it));
-    case V_REVERSED: return E(b, BK_AND, E(b, BK_GE, it->num, KI(b, 0)), E(b, BK_LT, it->num, Eload(b, BK_M_I64, BK_A_SIZE, it->box, bk_py->var_size)));
+    case V_REVERSED:
+        return E(b, BK_AND, E(b, BK_GE, it->num, KI(b, 0)),
+                 E(b, BK_LT, it->num, Eload(b, BK_M_I64, BK_A_SIZE, it->box, bk_py->var_size)));
     case V_ENUM: return iter_more(b, &it->kids[0]);
     default: return 0;
     }
@@ -338,7 +354,9 @@ bool build_unpack(bk_builder *b, uint32_t n) {
         for (uint32_t i = n; i-- > 0;) push(b, v.kids[i]);
         return true;
     }
-    if (t->kind != V_VAL || !t->box || t->maybe || (t->type != bk_types.t_tuple && t->type != bk_types.t_list) || n > 16) return false;
+    if (t->kind != V_VAL || !t->box || t->maybe || (t->type != bk_types.t_tuple && t->type != bk_types.t_list) ||
+        n > 16)
+        return false;
     bk_ref len;
     bool list = t->type == bk_types.t_list;
     build_len(b, t, &len);

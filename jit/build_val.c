@@ -137,7 +137,7 @@ bool is_num(const bk_val *v) {
 /* ---- unboxing and boxing ---------------------------------------------------------------------------------------- */
 
 static bk_ref unbox_np(bk_builder *b, bk_val *v, int tn) {
-    static const uint8_t mem[] = {BK_M_BOOL, BK_M_I8, BK_M_U8,  BK_M_I16, BK_M_U16, BK_M_I32, BK_M_U32,
+    static const uint8_t mem[] = {BK_M_BOOL, BK_M_I8,  BK_M_U8,  BK_M_I16, BK_M_U16, BK_M_I32, BK_M_U32,
                                   BK_M_I64,  BK_M_I64, BK_M_I64, BK_M_I64, BK_M_F32, BK_M_F64};
     if (tn == 14 || tn == 15) {
         bk_memtype mt = tn == 14 ? BK_M_F32 : BK_M_F64;
@@ -377,7 +377,8 @@ static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot) {
         bk_bframe *f = &b->st.f[i];
         for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) {
             const bk_val *v = &f->slots[k];
-            if (!(i == 0 && k == slot) && v->own == O_HOMES && v->homes == bit && slot < 63 && v->box && !v->maybe) return true;
+            if (!(i == 0 && k == slot) && v->own == O_HOMES && v->homes == bit && slot < 63 && v->box && !v->maybe)
+                return true;
         }
     }
     return false;
@@ -385,7 +386,8 @@ static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot) {
 
 static bool holds_object(bk_builder *b, uint32_t slot) {
     const bk_val *l = &TOPF(b)->slots[slot];
-    return is_outer(b) && l->clean && l->kind != V_NULL && !l->simple && !simple_type(l->type) && !is_lent(b, home_bit(slot), slot);
+    return is_outer(b) && l->clean && l->kind != V_NULL && !l->simple && !simple_type(l->type) &&
+           !is_lent(b, home_bit(slot), slot);
 }
 
 bool store_kills(bk_builder *b, uint32_t slot) { return (prof(b)->flags & BK_PF_DIES) && holds_object(b, slot); }
@@ -479,7 +481,8 @@ void store_local(bk_builder *b, uint32_t slot, bk_val v) {
     *l = v;
 }
 
-/* ---- unknown code ---------------------------------------------------------------------------------------------------- */
+/* ---- unknown code
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* the frame slot gets the box of an unboxed local */
 void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) { /* nobody borrows from the slot */
@@ -569,7 +572,8 @@ static void assume_seen(bk_builder *b, bk_val *v, const bk_seen *s) {
         return;
     }
     guard_type(b, v, s->type);
-    if (v->type == bk_types.t_float || v->type == bk_types.t_bool || (v->type == bk_types.t_int && !s->wide)) unbox(b, v);
+    if (v->type == bk_types.t_float || v->type == bk_types.t_bool || (v->type == bk_types.t_int && !s->wide))
+        unbox(b, v);
     if (v->type == bk_types.t_ndarray && s->nd.ndim) np_guard(b, v, &s->nd);
     else v->nd = s->nd;
 }
@@ -593,7 +597,7 @@ void apply_seen(bk_builder *b, bk_val *v, const bk_prof *p) {
 
 /* ---- snapshots --------------------------------------------------------------------------------------------------- */
 
-#define GROW_FN(arr, cap, need)                                                                                  \
+#define GROW_FN(arr, cap, need)                                                                                        \
     if (!bk_grow(b->fn, (void **)&b->fn->arr, &b->fn->cap, (need), sizeof *b->fn->arr)) bk_abort(b, BK_AB_MEMORY)
 
 static void add_slot(bk_builder *b, bk_slot s) {
@@ -617,7 +621,11 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2, .c = KI(b, v->step)};
         break;
     case V_SEQIT: /* aux: bit 0 a tuple, bit 1 the reference is moved */
-        s = (bk_slot){.kind = BK_SK_SEQITER, .aux = (uint8_t)(v->tuple_seq | (v->own == O_OWNED) << 1), .sub = v->obj, .a = v->box, .b = v->num};
+        s = (bk_slot){.kind = BK_SK_SEQITER,
+                      .aux = (uint8_t)(v->tuple_seq | (v->own == O_OWNED) << 1),
+                      .sub = v->obj,
+                      .a = v->box,
+                      .b = v->num};
         break;
     case V_TUPLE:
     case V_SLICE:
@@ -644,23 +652,25 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         return;
     default:
         if (v->box && !v->maybe) {
-            if (v->own == O_CONST && v->konst)
-                s = (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->konst)};
+            if (v->own == O_CONST && v->konst) s = (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->konst)};
             else s = (bk_slot){.kind = v->own == O_OWNED ? BK_SK_OWNED : BK_SK_BORROWED, .a = v->box};
             break;
         }
         s = (bk_slot){.a = v->num, .b = v->box, .kind = BK_SK_I64};
         if (v->type == bk_types.t_float) s.kind = BK_SK_F64;
         else if (v->type == bk_types.t_bool) s.kind = BK_SK_BOOL;
-        else if (v->type == bk_types.t_complex) s = (bk_slot){.kind = BK_SK_COMPLEX, .a = v->num, .b = v->num2, .c = v->box};
+        else if (v->type == bk_types.t_complex)
+            s = (bk_slot){.kind = BK_SK_COMPLEX, .a = v->num, .b = v->num2, .c = v->box};
         else if (v->type != bk_types.t_int)
-            s = (bk_slot){.kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
+            s = (bk_slot){
+                .kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
         s.aux = v->own == O_OWNED; /* box, where there is one, is owned by the value */
     }
     add_slot(b, s);
 }
 
-static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_sp, uint32_t resume, int kind, int reason) {
+static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_sp, uint32_t resume, int kind,
+                            int reason) {
     uint32_t first = b->fn->nsframes, n = b->st.n;
     GROW_FN(sframes, sfcap, first + n);
     b->fn->nsframes += n;
@@ -669,7 +679,9 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
         bool last = i + 1 == n;
         const bk_val *slots = last ? inner : f->slots;
         uint32_t sp = last ? inner_sp : f->sp;
-        bk_sframe sf = {.code = f->code, .depth = (uint16_t)sp, .first = b->fn->nslots,
+        bk_sframe sf = {.code = f->code,
+                        .depth = (uint16_t)sp,
+                        .first = b->fn->nslots,
                         .resume = last ? resume : f->ci->insns[f->pc].offset};
         if (f->func) sf.func = bk_const(b->fn, f->func);
         for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i == 0 ? k : 0);

@@ -9,41 +9,41 @@ typedef enum { A_COLD, A_RECORDING, A_COMPILING, A_COMPILED, A_FAILED, A_BLACKLI
 
 /* A place where a region may begin: a loop header. */
 typedef struct {
-    int32_t header;            /* instruction */
+    int32_t header; /* instruction */
     bk_anchorstate state;
-    int64_t count;             /* back edges since it was last reset */
+    int64_t count; /* back edges since it was last reset */
     int64_t threshold;
-    uint32_t rec_visits;       /* back edges seen while recording */
-    bk_region *region;         /* published code, linked by `other` for other types; may have become invalid */
-    bk_region *job;            /* being compiled */
-    bk_region *replaces;       /* the region that the job is a better version of, NULL: a further one */
-    uint32_t misses;           /* entries for which no region's checks held */
+    uint32_t rec_visits; /* back edges seen while recording */
+    bk_region *region;   /* published code, linked by `other` for other types; may have become invalid */
+    bk_region *job;      /* being compiled */
+    bk_region *replaces; /* the region that the job is a better version of, NULL: a further one */
+    uint32_t misses;     /* entries for which no region's checks held */
     uint32_t compiles, penalties, early;
-    uint32_t relearn;          /* back edges until the region is built again with what was recorded since a hot exit */
-    bk_region *relearn_of;     /* that region; compared, not used */
-    bool no_hoist;             /* hoisted guards failed */
-    int abort;                 /* why the last try failed */
+    uint32_t relearn;      /* back edges until the region is built again with what was recorded since a hot exit */
+    bk_region *relearn_of; /* that region; compared, not used */
+    bool no_hoist;         /* hoisted guards failed */
+    int abort;             /* why the last try failed */
     uint32_t abort_line;
     char error[160];
-    uint64_t back_edges;       /* events seen */
+    uint64_t back_edges; /* events seen */
 } bk_anchor;
 
 struct bk_codestate {
-    bk_obj *code;              /* borrowed: this is freed with it */
+    bk_obj *code; /* borrowed: this is freed with it */
     bk_codeinfo *ci;
     bk_bcflow *flow;
     bk_arena arena;
-    bk_prof *prof;             /* NULL: never recorded */
-    uint16_t *left;            /* per instruction: visits to record in this session */
+    bk_prof *prof;  /* NULL: never recorded */
+    uint16_t *left; /* per instruction: visits to record in this session */
     bk_recorder rec;
     bk_params params;
     bool enabled, recording;
     uint64_t rec_start_us, rec_events;
-    unsigned events;           /* as set now */
+    unsigned events; /* as set now */
     bk_anchor *anchors;
     uint32_t nanchors;
-    bk_codestate *next, **prev;        /* all states */
-    bk_codestate *rec_next;            /* those whose recording `rec_root` started */
+    bk_codestate *next, **prev; /* all states */
+    bk_codestate *rec_next;     /* those whose recording `rec_root` started */
     bk_codestate *rec_root;
 };
 
@@ -51,9 +51,10 @@ extern bk_codestate *bk_codestates;
 bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);
 
 typedef struct {
-#define BK_COUNTERS(X)                                                                                              \
-    X(recordings) X(record_events) X(builds) X(compiles) X(failures) X(entries) X(exits) X(hot_exits) X(recompiles) \
-    X(invalidations) X(blacklisted) X(early_leaves) X(published) X(dropped)
+#define BK_COUNTERS(X)                                                                                                 \
+    X(recordings)                                                                                                      \
+    X(record_events) X(builds) X(compiles) X(failures) X(entries) X(exits) X(hot_exits) X(recompiles) X(invalidations) \
+        X(blacklisted) X(early_leaves) X(published) X(dropped)
 #define X(n) uint64_t n;
     BK_COUNTERS(X)
 #undef X

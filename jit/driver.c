@@ -25,7 +25,8 @@ static double thread_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* ---- code states --------------------------------------------------------------------------------------------------- */
+/* ---- code states ---------------------------------------------------------------------------------------------------
+ */
 
 bk_codestate *bk_codestate_new(bk_obj *code) {
     bk_codestate *s = calloc(1, sizeof *s);
@@ -130,7 +131,9 @@ int bk_driver_enable(bk_obj *code, const bk_params *params) {
     if (params) s->params = *params;
     if (s->params.off || s->ci->generator || s->ci->module_level) {
         for (uint32_t i = 0; i < s->nanchors; i++)
-            s->anchors[i].abort = s->ci->generator ? BK_AB_GENERATOR : s->ci->module_level ? BK_AB_EXPRESSION : BK_AB_NONE;
+            s->anchors[i].abort = s->ci->generator      ? BK_AB_GENERATOR
+                                  : s->ci->module_level ? BK_AB_EXPRESSION
+                                                        : BK_AB_NONE;
         return 0;
     }
     for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].threshold = s->params.threshold;
@@ -152,7 +155,8 @@ bool bk_driver_enabled(bk_obj *code) {
     return s && s->enabled;
 }
 
-/* ---- recording ------------------------------------------------------------------------------------------------------- */
+/* ---- recording
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool prepare_profile(bk_codestate *s) {
     if (!s->prof && !(s->prof = bk_profile_new(s->ci))) return false;
@@ -206,12 +210,14 @@ int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
     }
     if (callee && callee != code) {
         bk_codestate *c = bk_py_codestate(callee, true);
-        if (c && !c->recording && !c->prof && !c->ci->generator && c->ci->ninsns <= s->params.inline_insns) record_start(c, root);
+        if (c && !c->recording && !c->prof && !c->ci->generator && c->ci->ninsns <= s->params.inline_insns)
+            record_start(c, root);
     }
     return s->left[i] == 0 || --s->left[i] == 0 ? BK_DISABLE : BK_KEEP;
 }
 
-/* ---- compiling ------------------------------------------------------------------------------------------------------- */
+/* ---- compiling
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bk_prof *profile_of(bk_obj *code) {
     bk_codestate *s = bk_py_codestate(code, false);
@@ -281,8 +287,14 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *repla
     double began = thread_ms();
     uint32_t nchecks = 0;
     bk_entrycheck *checks = calloc(s->ci->nlocals + s->ci->stacksize + 1, sizeof *checks);
-    bk_request rq = {.ci = s->ci, .frame = f, .header = a->header, .ticket = t, .params = &s->params,
-                     .profile = profile_of, .entry = checks, .nentry = &nchecks};
+    bk_request rq = {.ci = s->ci,
+                     .frame = f,
+                     .header = a->header,
+                     .ticket = t,
+                     .params = &s->params,
+                     .profile = profile_of,
+                     .entry = checks,
+                     .nentry = &nchecks};
     bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &line) : NULL;
     double spent = thread_ms() - began;
     bk_count.builds++;
@@ -334,7 +346,8 @@ static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
 
 enum { EVERY = 8 }; /* entries per one that is timed */
 
-/* ---- running ---------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ---------------------------------------------------------------------------------------------------------- */
 
 /* the profile entry an exit belongs to */
 static bk_prof *exit_profile(const bk_region *r, const bk_exit *x, const bk_snap *sn, const bk_insn **in) {
@@ -423,9 +436,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     }
     if (n % (uint32_t)s->params.hot_exit != 0 || a->job || a->relearn) return;
     bk_count.hot_exits++;
-    if (a->compiles > s->params.recompiles || !worth_learning(a, r, x, kind)) {
-        return;
-    }
+    if (a->compiles > s->params.recompiles || !worth_learning(a, r, x, kind)) { return; }
     a->relearn = 8;
     a->relearn_of = r;
     bk_count.recompiles++;
@@ -482,7 +493,7 @@ static void invalidated(bk_anchor *a, bk_region *r) {
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || to > from || to / 2 >= s->ci->nbytes) return BK_DISABLE;
-    if (paused) return BK_KEEP;
+    if (paused || bk_config.off) return BK_KEEP;
     uint16_t pc = s->ci->index[to / 2];
     bk_anchor *a = pc == 0xffff ? NULL : bk_anchor_at(s, pc);
     if (!a || a->state == A_BLACKLISTED) return BK_DISABLE;
@@ -521,7 +532,8 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
     return BK_DISABLE;
 }
 
-/* ---- the process ------------------------------------------------------------------------------------------------------- */
+/* ---- the process
+ * ------------------------------------------------------------------------------------------------------- */
 
 void bk_driver_drain(void) {
     bk_worker_wait();

@@ -57,7 +57,8 @@ static bool holds(const bk_entrycheck *c, bk_obj *o) {
     if (c->kind == EC_HELD) return true;
     if (type_of(o) != c->type) return false;
     switch (c->kind) {
-    case EC_INT: return (uint64_t)word_at(o, bk_py->layout.long_tag) < bk_py->layout.long_compact || bk_py_as_i64(o, &v);
+    case EC_INT:
+        return (uint64_t)word_at(o, bk_py->layout.long_tag) < bk_py->layout.long_compact || bk_py_as_i64(o, &v);
     case EC_ND: return same_key(o, &c->nd);
     case EC_RANGEIT: return range_fits(o, c->step);
     case EC_SEQIT: return seq_fits(o, c->type);

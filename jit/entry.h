@@ -4,21 +4,21 @@
 #include "bk_py.h"
 
 typedef enum {
-    EC_NULL,      /* the slot is empty */
-    EC_HELD,      /* it is not */
-    EC_SIMPLE,    /* empty, or an object whose death runs no code */
-    EC_TYPE,      /* exactly of `type` */
-    EC_INT,       /* an int that fits 64 bits */
-    EC_ND,        /* exactly of `type`, with the array facts `nd` */
-    EC_RANGEIT,   /* a range iterator with step `step`, its end within 64 bits, owned by the frame alone */
-    EC_SEQIT      /* a list or tuple iterator (`type`) that is not exhausted, owned by the frame alone */
+    EC_NULL,    /* the slot is empty */
+    EC_HELD,    /* it is not */
+    EC_SIMPLE,  /* empty, or an object whose death runs no code */
+    EC_TYPE,    /* exactly of `type` */
+    EC_INT,     /* an int that fits 64 bits */
+    EC_ND,      /* exactly of `type`, with the array facts `nd` */
+    EC_RANGEIT, /* a range iterator with step `step`, its end within 64 bits, owned by the frame alone */
+    EC_SEQIT    /* a list or tuple iterator (`type`) that is not exhausted, owned by the frame alone */
 } bk_entrykind;
 
 typedef struct {
     uint32_t slot;
     uint8_t kind;
     bk_ndkey nd;
-    bk_obj *type;   /* borrowed: the region's constants keep it */
+    bk_obj *type; /* borrowed: the region's constants keep it */
     int64_t step;
 } bk_entrycheck;
 

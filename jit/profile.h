@@ -7,28 +7,30 @@ enum { BK_NSEEN = 4 };
 
 /* A type seen, with what else identifies a fast path. */
 typedef struct {
-    bk_obj *type;     /* strong reference */
-    bk_ndkey nd;      /* ndarrays of a plain dtype (nd.ndim 0: not such an array) */
-    bool wide;        /* an int that does not fit 64 bits */
+    bk_obj *type; /* strong reference */
+    bk_ndkey nd;  /* ndarrays of a plain dtype (nd.ndim 0: not such an array) */
+    bool wide;    /* an int that does not fit 64 bits */
 } bk_seen;
 
-enum { BK_PF_NEG_INDEX = 1,    /* a negative index was seen */
-       BK_PF_POS_INDEX = 2,
-       BK_PF_DIES = 4,         /* an object other than a number lost its last reference here */
-       BK_PF_CALLEE_MANY = 8,
-       BK_PF_GENERIC = 16,     /* the fast path failed too often: use the boxed lowering */
-       BK_PF_LEAVE = 32,       /* raises too often: leave in front of it */
-       BK_PF_RESULT_MANY = 64 };
+enum {
+    BK_PF_NEG_INDEX = 1, /* a negative index was seen */
+    BK_PF_POS_INDEX = 2,
+    BK_PF_DIES = 4, /* an object other than a number lost its last reference here */
+    BK_PF_CALLEE_MANY = 8,
+    BK_PF_GENERIC = 16, /* the fast path failed too often: use the boxed lowering */
+    BK_PF_LEAVE = 32,   /* raises too often: leave in front of it */
+    BK_PF_RESULT_MANY = 64
+};
 
 typedef struct {
     uint32_t visits;
-    uint32_t taken;             /* branches: jumped; FOR_ITER: exhausted */
+    uint32_t taken; /* branches: jumped; FOR_ITER: exhausted */
     uint8_t flags, nseen, strikes;
-    bk_seen seen[BK_NSEEN];     /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
-    bk_seen opnd[2];            /* the operand on top and the one below, while each is always the same */
+    bk_seen seen[BK_NSEEN]; /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
+    bk_seen opnd[2];        /* the operand on top and the one below, while each is always the same */
     bool opnd_many[2];
-    bk_obj *callee;             /* CALL: code object, type or builtin (strong) */
-    int64_t step;               /* FOR_ITER over a range: its step */
+    bk_obj *callee; /* CALL: code object, type or builtin (strong) */
+    int64_t step;   /* FOR_ITER over a range: its step */
 } bk_prof;
 
 /* the profile of one code object: one bk_prof per instruction */
@@ -41,8 +43,8 @@ void bk_prof_see(bk_prof *p, bk_obj *value);
 typedef struct {
     const bk_codeinfo *ci;
     bk_prof *prof;
-    bk_frame *frame;            /* of the pending result */
-    int32_t pending;            /* instruction whose result the next event shows, -1 none */
+    bk_frame *frame; /* of the pending result */
+    int32_t pending; /* instruction whose result the next event shows, -1 none */
     uint32_t visits_max;
 } bk_recorder;
 int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_code);

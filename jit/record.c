@@ -74,8 +74,7 @@ static int plain_truth(bk_obj *o) {
 
 static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
     bk_obj *key = callable;
-    if (bk_py_type(callable) == bk_types.t_method)
-        callable = key = *(bk_obj **)((char *)callable + bk_py->method_func);
+    if (bk_py_type(callable) == bk_types.t_method) callable = key = *(bk_obj **)((char *)callable + bk_py->method_func);
     if (bk_py_type(callable) == bk_types.t_function) key = *callee_code = bk_py_func_code(callable);
     else if (bk_py_type(callable) != bk_types.t_builtin && bk_py_type(callable) != bk_types.t_method_descriptor &&
              bk_py_type(callable) != bk_types.t_type)

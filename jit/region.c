@@ -112,9 +112,14 @@ void bk_region_compile(bk_region *r) {
         return;
     }
     static uint64_t stress_state;
-    bk_compile_opts o = {.layout = &bk_py->layout, .helpers = bk_helpers, .valid = &r->valid, .level = r->level,
-                         .want_llvm = bk_keep_stages >> 2 & 1, .want_asm = bk_keep_stages >> 3 & 1,
-                         .stress_seed = bk_stress_seed, .stress_one_in = bk_stress_one_in,
+    bk_compile_opts o = {.layout = &bk_py->layout,
+                         .helpers = bk_helpers,
+                         .valid = &r->valid,
+                         .level = r->level,
+                         .want_llvm = bk_keep_stages >> 2 & 1,
+                         .want_asm = bk_keep_stages >> 3 & 1,
+                         .stress_seed = bk_stress_seed,
+                         .stress_one_in = bk_stress_one_in,
                          .stress_state = &stress_state};
     if (bk_stress_seed && !stress_state) stress_state = bk_stress_seed * 2654435761u | 1;
     if (be->compile(r->fn, &o, &r->code, r->error, sizeof r->error) < 0) {

@@ -5,26 +5,26 @@
 #include "entry.h"
 
 typedef struct bk_region {
-    bk_fn *fn;                 /* kept for its snapshots; its constants are strong references */
+    bk_fn *fn; /* kept for its snapshots; its constants are strong references */
     bk_code code;
     bk_ticket *ticket;
-    int32_t valid;             /* cleared by a watcher: code must not be entered, and leaves at its next test */
-    uint32_t inside;           /* activations */
-    uint32_t *exit_counts;     /* per exit; NULL until compiled */
+    int32_t valid;         /* cleared by a watcher: code must not be entered, and leaves at its next test */
+    uint32_t inside;       /* activations */
+    uint32_t *exit_counts; /* per exit; NULL until compiled */
     uint64_t entries;
-    bk_entrycheck *checks;     /* what must hold of the frame to enter */
+    bk_entrycheck *checks; /* what must hold of the frame to enter */
     uint32_t nchecks;
-    struct bk_region *other;   /* the same place for frames with other types */
+    struct bk_region *other; /* the same place for frames with other types */
     bk_optparams opt;
     bk_optstats optstats;
     int level;
     double build_ms, opt_ms;
-    int failed;                /* bk_abortreason of the compile, 0 none */
+    int failed; /* bk_abortreason of the compile, 0 none */
     char error[160];
-    char *texts[4];            /* trace, opt, llvm, asm when kept */
-    struct bk_region *next;    /* in the worker's queue, or among the dead */
-    bool counted;              /* its code is in bk_code_bytes */
-    int done;                  /* atomic: the worker is finished with it */
+    char *texts[4];         /* trace, opt, llvm, asm when kept */
+    struct bk_region *next; /* in the worker's queue, or among the dead */
+    bool counted;           /* its code is in bk_code_bytes */
+    int done;               /* atomic: the worker is finished with it */
 } bk_region;
 
 /* takes over fn (with a new reference to each constant), the ticket and the checks (malloc'ed); NULL: out of memory,
@@ -36,13 +36,13 @@ void bk_region_drop(bk_region *r);
 void bk_region_sweep(void);
 /* the part that touches no Python object: optimise, lower, generate code; any thread */
 void bk_region_compile(bk_region *r);
-extern uint64_t bk_code_bytes;       /* machine code alive */
+extern uint64_t bk_code_bytes; /* machine code alive */
 
 /* worker.c: the compile thread. submit: compiles r (sync: on this thread). r->done is set when it is finished. */
 void bk_worker_submit(bk_region *r, bool sync);
-void bk_worker_wait(void);           /* until nothing is queued or running */
-void bk_worker_stop(void);           /* finishes the running compile, drops the queue */
+void bk_worker_wait(void); /* until nothing is queued or running */
+void bk_worker_stop(void); /* finishes the running compile, drops the queue */
 void bk_worker_before_fork(void);
 void bk_worker_after_fork(bool child);
-extern double bk_worker_cpu_ms;      /* CPU time of all compiles */
+extern double bk_worker_cpu_ms; /* CPU time of all compiles */
 #endif
