@@ -148,6 +148,9 @@ def require_compiled(*funcs):
     if FAKE:
         return
     backedge._core.drain()
+    if os.environ.get("BACKEDGE_STRESS"):  # leaves so often that it may be blacklisted by now
+        assert any(loop.get("compiles") for f in funcs for loop in backedge.explain(f).loops), explained(funcs)
+        return
     assert any(entered(f) for f in funcs), "nothing was compiled and entered:\n" + explained(funcs)
 
 
