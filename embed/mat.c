@@ -280,12 +280,14 @@ PyObject *bk_mat_slot(bk_mat *m) {
         m->slot++, m->loc += 3;
         return o;
     }
-    if ((o = made_before(m))) {
+    /* iterators in the same state are still two iterators */
+    bool own_state = s->kind == BK_SK_RANGE || s->kind == BK_SK_SEQITER || s->kind == BK_SK_VIRTUAL;
+    if (!own_state && (o = made_before(m))) {
         uint32_t n = extent(s);
         m->slot += n, m->loc += 3 * n;
         return Py_NewRef(o);
     }
     o = make(m, s);
-    note_made(m, s, l, o);
+    if (!own_state) note_made(m, s, l, o);
     return o;
 }

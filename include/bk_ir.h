@@ -49,9 +49,10 @@ typedef enum {
  * buffer contents (views alias across dtypes and objects). An unknown call writes every class but CONST. */
 #define BK_ALIASES(X)                                                                                                  \
     X(CONST, "immutable")                                                                                              \
-    X(REFCNT, "refcount") X(TYPE, "type") X(SIZE, "size") X(ITEMPTR, "itemptr") X(ITEMS, "items") X(FLOAT, "float")    \
-        X(INST, "instance") X(NDHEAD, "ndhead") X(DATA, "data") X(KEYS, "keys") X(HOME, "home") X(ITER, "iter")        \
-            X(CELL, "cell") X(BUFHEAD, "bufhead") X(STATE, "state")
+    X(REFCNT, "refcount")                                                                                              \
+    X(TYPE, "type") X(SIZE, "size") X(ITEMPTR, "itemptr") X(ITEMS, "items") X(FLOAT, "float") X(INST, "instance")      \
+        X(NDHEAD, "ndhead") X(DATA, "data") X(KEYS, "keys") X(HOME, "home") X(ITER, "iter") X(CELL, "cell")            \
+            X(BUFHEAD, "bufhead") X(STATE, "state")
 typedef enum {
 #define X(n, text) BK_A_##n,
     BK_ALIASES(X)

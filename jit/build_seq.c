@@ -298,6 +298,35 @@ static bool zip_next(bk_builder *b, bk_val *it) {
     return true;
 }
 
+static bool owns(const bk_val *v) {
+    for (int i = 0; i < v->nkids; i++)
+        if (owns(&v->kids[i])) return true;
+    return v->own == O_OWNED && v->box;
+}
+
+static void decref_all(bk_builder *b, const bk_val *v) {
+    for (int i = 0; i < v->nkids; i++) decref_all(b, &v->kids[i]);
+    if (v->own == O_OWNED && v->box) E(b, BK_XDECREF, v->box, 0);
+}
+
+/* the exhausted iterator on top goes; its list may lose the last reference with it */
+static void drop_iterator(bk_builder *b, uint32_t target) {
+    if (!owns(top(b, 1))) pop(b);
+    else if (prof(b)->flags & BK_PF_DIES) {
+        unknown_begin(b);
+        bk_val dead = pop(b);
+        decref_all(b, &dead);
+        TOPF(b)->pc = target;
+        b->unknown = false;
+        unknown_end(b);
+    } else {
+        check_release(b, top(b, 1));
+        bk_val dead = pop(b);
+        begin_effect(b);
+        release(b, &dead);
+    }
+}
+
 bool build_foriter(bk_builder *b) {
     const bk_insn *in = insn(b);
     bk_val it = *top(b, 1);
@@ -318,14 +347,7 @@ bool build_foriter(bk_builder *b) {
     b->st.blk = done;
     if (outside || it.obj || !seen) leave(b, outside || it.obj ? BK_G_LOOP_END : BK_G_BRANCH);
     else {
-        bk_val dead = pop(b);
-        bool owned = dead.own == O_OWNED && dead.box;
-        if (owned) {
-            /* the list may lose its last reference with its iterator */
-            check_release(b, &dead);
-            begin_effect(b);
-            release(b, &dead);
-        }
+        drop_iterator(b, target);
         TOPF(b)->pc = target;
         begin_insn(b, target);
         flow_goto(b, target, false);

@@ -314,16 +314,16 @@ bk_ref take(bk_builder *b, bk_val *v) {
 }
 
 void check_release(bk_builder *b, const bk_val *v) {
-    if (v->kind != V_VAL || v->own != O_OWNED || simple_type(v->type) || v->konst) return;
+    for (int i = 0; i < v->nkids; i++) check_release(b, &v->kids[i]);
+    if ((v->kind != V_VAL && v->kind != V_SEQIT && v->kind != V_REVERSED) || v->own != O_OWNED ||
+        simple_type(v->type) || v->konst)
+        return;
     bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, v->box, bk_py->layout.refcnt);
     guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
 }
 
 void release(bk_builder *b, bk_val *v) {
-    if (v->kind == V_TUPLE) {
-        for (int i = 0; i < v->nkids; i++) release(b, &v->kids[i]);
-        return;
-    }
+    for (int i = 0; i < v->nkids; i++) release(b, &v->kids[i]);
     if (v->own != O_OWNED || !v->box) return;
     E(b, v->maybe ? BK_XDECREFN : BK_DECREFN, v->box, 0);
     v->own = O_NONE;

@@ -53,8 +53,9 @@ bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);
 typedef struct {
 #define BK_COUNTERS(X)                                                                                                 \
     X(recordings)                                                                                                      \
-    X(record_events) X(builds) X(compiles) X(failures) X(entries) X(exits) X(hot_exits) X(recompiles) X(invalidations) \
-        X(blacklisted) X(early_leaves) X(published) X(dropped)
+    X(record_events)                                                                                                   \
+    X(builds) X(compiles) X(failures) X(entries) X(exits) X(hot_exits) X(recompiles) X(invalidations) X(blacklisted)   \
+        X(early_leaves) X(published) X(dropped)
 #define X(n) uint64_t n;
     BK_COUNTERS(X)
 #undef X

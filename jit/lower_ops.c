@@ -117,13 +117,26 @@ static LLVMValueRef unary_float(bk_lw *L, const bk_ins *i, const char *name) {
     return bk_lw_intrinsic(L, name, LLVMTypeOf(a), &a, 1);
 }
 
+/* LLVM takes the sign of a NaN for unspecified and moves negations through products; Python shows it (copysign,
+ * struct). It does not look through a fence. */
+static LLVMValueRef fence(bk_lw *L, LLVMValueRef v) {
+    return bk_lw_intrinsic(L, "llvm.arithmetic.fence", LLVMTypeOf(v), &v, 1);
+}
+
+/* a factor or divisor; by -1.0 is no negation either */
+static LLVMValueRef factor(bk_lw *L, bk_ref r) {
+    const bk_ins *k = &L->fn->ins[r];
+    LLVMValueRef v = bk_lw_val(L, r);
+    return k->op == BK_K_F64 && (uint64_t)k->imm == 0xbff0000000000000u ? fence(L, v) : v;
+}
+
 static LLVMValueRef floating(bk_lw *L, const bk_ins *i) {
     switch (i->op) {
     case BK_FADD: return LLVMBuildFAdd(L->b, bk_lw_val(L, i->a), bk_lw_val(L, i->b), "");
     case BK_FSUB: return LLVMBuildFSub(L->b, bk_lw_val(L, i->a), bk_lw_val(L, i->b), "");
-    case BK_FMUL: return LLVMBuildFMul(L->b, bk_lw_val(L, i->a), bk_lw_val(L, i->b), "");
-    case BK_FDIV: return LLVMBuildFDiv(L->b, bk_lw_val(L, i->a), bk_lw_val(L, i->b), "");
-    case BK_FNEG: return LLVMBuildFNeg(L->b, bk_lw_val(L, i->a), "");
+    case BK_FMUL: return LLVMBuildFMul(L->b, factor(L, i->a), factor(L, i->b), "");
+    case BK_FDIV: return LLVMBuildFDiv(L->b, factor(L, i->a), factor(L, i->b), "");
+    case BK_FNEG: return fence(L, LLVMBuildFNeg(L->b, fence(L, bk_lw_val(L, i->a)), ""));
     case BK_FABS: return unary_float(L, i, "llvm.fabs");
     case BK_FSQRT: return unary_float(L, i, "llvm.sqrt");
     case BK_FFLOOR: return unary_float(L, i, "llvm.floor");
