@@ -47,12 +47,14 @@ typedef enum {
 
 /* Alias classes: accesses of different classes never touch the same bytes. BK_A_DATA is one class for all
  * buffer contents (views alias across dtypes and objects). An unknown call writes every class but CONST. */
+/* clang-format off */
 #define BK_ALIASES(X)                                                                                                  \
     X(CONST, "immutable")                                                                                              \
     X(REFCNT, "refcount")                                                                                              \
     X(TYPE, "type") X(SIZE, "size") X(ITEMPTR, "itemptr") X(ITEMS, "items") X(FLOAT, "float") X(INST, "instance")      \
         X(NDHEAD, "ndhead") X(DATA, "data") X(KEYS, "keys") X(HOME, "home") X(ITER, "iter") X(CELL, "cell")            \
             X(BUFHEAD, "bufhead") X(STATE, "state")
+/* clang-format on */
 typedef enum {
 #define X(n, text) BK_A_##n,
     BK_ALIASES(X)

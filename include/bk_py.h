@@ -75,6 +75,7 @@ typedef struct {
 extern const bk_traits *bk_py; /* set once by bk_py_init */
 
 /* Types and singletons the builder knows by name (borrowed, immortal or never freed; NULL if not loaded). */
+/* clang-format off */
 #define BK_KNOWN(X)                                                                                                    \
     X(int)                                                                                                             \
     X(float)                                                                                                           \
@@ -82,6 +83,7 @@ extern const bk_traits *bk_py; /* set once by bk_py_init */
         X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed) X(list_reverseiterator)   \
             X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type) X(cell) X(none_type)      \
                 X(memoryview) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
+/* clang-format on */
 typedef struct {
 #define X(n) bk_obj *t_##n;
     BK_KNOWN(X)

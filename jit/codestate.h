@@ -51,11 +51,13 @@ extern bk_codestate *bk_codestates;
 bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);
 
 typedef struct {
+    /* clang-format off */
 #define BK_COUNTERS(X)                                                                                                 \
     X(recordings)                                                                                                      \
     X(record_events)                                                                                                   \
     X(builds) X(compiles) X(failures) X(entries) X(exits) X(hot_exits) X(recompiles) X(invalidations) X(blacklisted)   \
         X(early_leaves) X(published) X(dropped)
+/* clang-format on */
 #define X(n) uint64_t n;
     BK_COUNTERS(X)
 #undef X

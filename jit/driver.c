@@ -550,11 +550,19 @@ void bk_driver_stop(void) {
 void bk_driver_before_fork(void) { bk_worker_before_fork(); }
 void bk_driver_after_fork(bool child) { bk_worker_after_fork(child); }
 
+/* code that is running now leaves at its next test: a tool wants to see what follows */
+static void stop_running(bk_codestate *s) {
+    for (uint32_t i = 0; i < s->nanchors; i++)
+        for (bk_region *r = s->anchors[i].region; r; r = r->other)
+            if (r->inside) r->valid = 0;
+}
+
 void bk_driver_pause(bool pause) {
     if (pause == paused || stopped) return;
     paused = pause;
     for (bk_codestate *s = bk_codestates; s; s = s->next) {
         if (pause && s->recording) s->recording = false;
+        if (pause) stop_running(s);
         unsigned ev = pause ? 0 : s->enabled ? BK_EV_JUMP : 0;
         if (ev == s->events) continue;
         s->events = ev;
