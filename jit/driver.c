@@ -340,6 +340,11 @@ static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bool outermost = !larger(s, a, false);
     if (a->region && !a->relearn) return;
     if (!outermost && (!waited || larger(s, a, true))) return;
+    if (!budget_left(s)) { /* what was recorded is kept; events cost too much to wait with them on */
+        record_stop(s);
+        if (!a->region) a->state = A_RECORDING;
+        return;
+    }
     compile(s, a, f, a->region);
     if (outermost && a->state != A_COLD) record_stop(s);
 }

@@ -689,7 +689,7 @@ def down(n):
 def test_exit_at_interpreter_shutdown(run_python):
     done = run_python(
         text="""
-import atexit, threading
+import atexit, sys, threading
 import backedge
 
 @backedge.jit(threshold=3)
@@ -700,17 +700,18 @@ def f(n):
     return s
 
 def late():
-    print("late", f(1000))
+    sys.stdout.write(f"late {f(1000)}\\n")
 
 atexit.register(late)
-threading.Thread(target=lambda: print(f(100000) > 0)).start()
+# one write a line: print writes the line and its end apart, and another thread may come between
+threading.Thread(target=lambda: sys.stdout.write(f"{f(100000) > 0}\\n")).start()
 
 class D:
     def __del__(self):
-        print("del", f(100) > 0)
+        sys.stdout.write(f"del {f(100) > 0}\\n")
 
 d = D()
-print(f(5000) > 0)
+sys.stdout.write(f"{f(5000) > 0}\\n")
 """
     )
     assert sorted(done.stdout.split("\n")[:-1]) == sorted(
