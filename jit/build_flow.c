@@ -7,7 +7,6 @@
 #include "build.h"
 #include <string.h>
 
-enum { ON_EDGE = 1 };
 typedef struct {
     bool outer_local, outer_stack, dead, generic;
     uint32_t slot;
@@ -218,9 +217,8 @@ static bk_ref new_phi(bk_builder *b, bk_blk blk, bk_type t) {
     return r;
 }
 
-static bk_type num_type(bk_obj *type, int part) {
+static bk_type num_type(bk_obj *type) {
     int tn = bk_py_np_typenum(type);
-    (void)part;
     if (type == bk_types.t_float || type == bk_types.t_complex || tn == 12 || tn == 15) return BK_F;
     if (tn == 11 || tn == 14) return BK_S;
     if (type == bk_types.t_bool || tn == 0) return BK_1;
@@ -235,8 +233,8 @@ static bool is_complex(bk_obj *type) {
 /* makes the slot's phis in the block (which 0) or preheader (1) */
 static void make_phis(bk_builder *b, bk_vslot *s, bk_blk blk, int which) {
     if (s->repr == R_NUM) {
-        s->num[which] = new_phi(b, blk, num_type(s->type, 0));
-        if (is_complex(s->type)) s->num2[which] = new_phi(b, blk, num_type(s->type, 1));
+        s->num[which] = new_phi(b, blk, num_type(s->type));
+        if (is_complex(s->type)) s->num2[which] = new_phi(b, blk, num_type(s->type));
         s->box[which] = new_phi(b, blk, BK_P);
     } else if (s->repr == R_PTR) s->box[which] = new_phi(b, blk, BK_P);
     else if (s->repr == R_VIRT) {
@@ -298,7 +296,7 @@ static void phi_arg(bk_builder *b, bk_ref phi, bk_ref v) {
 }
 
 static bk_ref zero_of(bk_builder *b, bk_obj *type) {
-    switch (num_type(type, 0)) {
+    switch (num_type(type)) {
     case BK_F: return KF(b, 0);
     case BK_S: return E(b, BK_F2S, KF(b, 0), 0);
     case BK_1: return bk_kb(b->fn, false);

@@ -608,7 +608,7 @@ static void add_slot(bk_builder *b, bk_slot s) {
 static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
     bk_slot s = {.kind = BK_SK_NULL};
     if (v->clean) {
-        s.kind = v->kind == V_NULL ? BK_SK_HOME : BK_SK_HOME;
+        s.kind = BK_SK_HOME;
         s.sub = home;
         if (v->kind != V_RANGEIT && v->kind != V_SEQIT) {
             add_slot(b, s);

@@ -395,17 +395,6 @@ static bool worth_learning(bk_anchor *a, const bk_region *r, const bk_exit *x, i
     return true;
 }
 
-static int exit_kind(const bk_region *r, const bk_exit *x) {
-    const bk_ins *in = &r->fn->ins[x->ins];
-    if (!x->ins) return r->fn->snaps[x->snap].reason;
-    switch (in->op) {
-    case BK_GTYPE: return BK_G_TYPE;
-    case BK_POLL: return BK_G_POLL;
-    case BK_GVALID: return BK_G_INVALID;
-    default: return in->imm > 0 && in->imm < BK_NGUARDS ? (int)in->imm : BK_G_NONE;
-    }
-}
-
 /* an exit to the side of a branch that was never seen: now it was */
 static void note_branch(const bk_region *r, const bk_exit *x) {
     const bk_snap *sn = &r->fn->snaps[x->snap];
@@ -420,7 +409,7 @@ static void note_branch(const bk_region *r, const bk_exit *x) {
 
 static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early) {
     const bk_exit *x = &r->code.exits[exit];
-    int kind = exit_kind(r, x);
+    int kind = bk_exit_kind(r, x);
     uint32_t n = ++r->exit_counts[exit];
     bk_count.exits++;
     if (kind == BK_G_BRANCH && n <= 32) note_branch(r, x);

@@ -41,20 +41,11 @@ void bk_driver_stats(bk_writer *w) {
     w->real(w->ctx, "worker_cpu_ms", bk_worker_cpu_ms);
 }
 
-static int kind_of(const bk_region *r, const bk_exit *x) {
-    const bk_ins *in = &r->fn->ins[x->ins];
-    if (!x->ins) return r->fn->snaps[x->snap].reason;
-    if (in->op == BK_GTYPE) return BK_G_TYPE;
-    if (in->op == BK_POLL) return BK_G_POLL;
-    if (in->op == BK_GVALID) return BK_G_INVALID;
-    return in->imm > 0 && in->imm < BK_NGUARDS ? (int)in->imm : BK_G_NONE;
-}
-
 static void explain_exit(bk_writer *w, const bk_region *r, uint32_t i) {
     const bk_exit *x = &r->code.exits[i];
     const bk_origin *o = &r->fn->origins[r->fn->snaps[x->snap].org];
     const bk_codeinfo *ci = o->code < r->fn->ncodes ? bk_py_codeinfo(r->fn->codes[o->code]) : NULL;
-    int kind = kind_of(r, x);
+    int kind = bk_exit_kind(r, x);
     w->dict(w->ctx, NULL);
     w->num(w->ctx, "number", i);
     w->num(w->ctx, "line", o->line);

@@ -67,6 +67,17 @@ void bk_region_sweep(void) {
     }
 }
 
+int bk_exit_kind(const bk_region *r, const bk_exit *x) {
+    const bk_ins *in = &r->fn->ins[x->ins];
+    if (!x->ins) return r->fn->snaps[x->snap].reason;
+    switch (in->op) {
+    case BK_GTYPE: return BK_G_TYPE;
+    case BK_POLL: return BK_G_POLL;
+    case BK_GVALID: return BK_G_INVALID;
+    default: return in->imm > 0 && in->imm < BK_NGUARDS ? (int)in->imm : BK_G_NONE;
+    }
+}
+
 static char *print_fn(const bk_fn *f) {
     char *text = NULL;
     size_t n = 0;

@@ -36,6 +36,8 @@ void bk_region_drop(bk_region *r);
 void bk_region_sweep(void);
 /* the part that touches no Python object: optimise, lower, generate code; any thread */
 void bk_region_compile(bk_region *r);
+/* why an exit is taken: a guard kind (bk_guards.def) */
+int bk_exit_kind(const bk_region *r, const bk_exit *x);
 extern uint64_t bk_code_bytes; /* machine code alive */
 
 /* worker.c: the compile thread. submit: compiles r (sync: on this thread). r->done is set when it is finished. */
