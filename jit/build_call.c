@@ -106,5 +106,6 @@ void build_return(bk_builder *b) {
     bk_val v = pop(b);
     b->st.n--;
     push(b, v);
+    if (v.kind == V_VAL && !v.type) b->result_of = prof(b);
     flow_continue(b, insn(b)->next);
 }

@@ -578,12 +578,25 @@ static void assume_seen(bk_builder *b, bk_val *v, const bk_seen *s) {
     else v->nd = s->nd;
 }
 
+/* what was found out about one copy of an object holds for the others */
+static void share_type(bk_builder *b, bk_val *v, uint64_t index) {
+    const bk_val *known = top(b, (uint32_t)index);
+    for (int i = 0; i < v->nkids; i++) share_type(b, &v->kids[i], index);
+    if (v->kind != V_VAL || v->box != known->box || v->type || v->maybe) return;
+    v->type = known->type;
+    v->konst = known->konst;
+    v->num = known->num;
+    v->nd = known->nd;
+    v->nd_ok = known->nd_ok;
+}
+
 void learn(bk_builder *b, uint32_t k) {
     bk_val *v = top(b, k);
     const bk_prof *p = prof(b);
     if (v->kind != V_VAL || v->type || !v->box || v->maybe || v->clean || (p->flags & BK_PF_GENERIC)) return;
     if (p->opnd_many[k - 1] || !p->opnd[k - 1].type) return;
     assume_seen(b, v, &p->opnd[k - 1]);
+    each_val(b, share_type, k);
 }
 
 void apply_seen(bk_builder *b, bk_val *v, const bk_prof *p) {

@@ -14,6 +14,8 @@ typedef struct {
     int64_t count; /* back edges since it was last reset */
     int64_t threshold;
     uint32_t rec_visits; /* back edges seen while recording */
+    uint32_t rec_new;    /* the last of them before which something new was seen */
+    uint64_t rec_news;   /* bk_prof_news then */
     bk_region *region;   /* published code, linked by `other` for other types; may have become invalid */
     bk_region *job;      /* being compiled */
     bk_region *replaces; /* the region that the job is a better version of, NULL: a further one */
@@ -39,7 +41,8 @@ struct bk_codestate {
     bk_params params;
     bool enabled, recording;
     uint64_t rec_start_us, rec_events;
-    unsigned events; /* as set now */
+    uint64_t rec_session; /* the recording that last watched this code */
+    unsigned events;      /* as set now */
     bk_anchor *anchors;
     uint32_t nanchors;
     bk_codestate *next, **prev; /* all states */

@@ -165,10 +165,13 @@ static bool prepare_profile(bk_codestate *s) {
     return true;
 }
 
+static uint64_t sessions;
+
 static void record_start(bk_codestate *s, bk_codestate *root) {
     if (s->recording || !prepare_profile(s)) return;
     s->recording = true;
     s->rec_root = root;
+    s->rec_session = root == s ? ++sessions : root->rec_session;
     if (root != s) {
         s->rec_next = root->rec_next;
         root->rec_next = s;
@@ -177,7 +180,7 @@ static void record_start(bk_codestate *s, bk_codestate *root) {
         s->rec_start_us = now_us();
         s->rec_events = 0;
         bk_count.recordings++;
-        for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].rec_visits = 0;
+        for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].rec_visits = s->anchors[i].rec_new = 0;
     }
     set_events(s, true);
 }
@@ -210,7 +213,8 @@ int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
     }
     if (callee && callee != code) {
         bk_codestate *c = bk_py_codestate(callee, true);
-        if (c && !c->recording && !c->prof && !c->ci->generator && c->ci->ninsns <= s->params.inline_insns)
+        if (c && !c->recording && c->rec_session != root->rec_session && !c->ci->generator &&
+            c->ci->ninsns <= s->params.inline_insns)
             record_start(c, root);
     }
     return s->left[i] == 0 || --s->left[i] == 0 ? BK_DISABLE : BK_KEEP;
@@ -333,12 +337,22 @@ static bk_anchor *larger(bk_codestate *s, bk_anchor *a, bool visited) {
     return NULL;
 }
 
+/* Have the paths of the loop been seen? Yes if twice the iterations that led to the last news have passed. */
+static bool covered(bk_anchor *a) {
+    enum { ENOUGH = 128 };
+    if (a->rec_news != bk_prof_news || !a->rec_new) a->rec_new = a->rec_visits;
+    a->rec_news = bk_prof_news;
+    return a->rec_visits >= 2 * a->rec_new || a->rec_visits >= ENOUGH;
+}
+
 static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
+    bool enough = covered(a);
     if (a->rec_visits < 2 || a->job) return;
     bool waited = now_us() - s->rec_start_us >= (uint64_t)s->params.record_wait_us;
     bool outermost = !larger(s, a, false);
     if (a->region && !a->relearn) return;
+    if (!enough && !waited) return;
     if (!outermost && (!waited || larger(s, a, true))) return;
     if (!budget_left(s)) { /* what was recorded is kept; events cost too much to wait with them on */
         record_stop(s);
@@ -407,6 +421,30 @@ static void note_branch(const bk_region *r, const bk_exit *x) {
     if (ci && in->target >= 0 && ci->insns[in->target].offset == sf->resume) p->taken++;
 }
 
+/* records again, in all code of the region, to build it anew with what is seen */
+static void relearn(bk_codestate *s, bk_anchor *a, const bk_region *r) {
+    a->relearn = 8;
+    a->relearn_of = (bk_region *)r;
+    bk_count.recompiles++;
+    record_start(s, s);
+    for (uint32_t i = 0; s->recording && i < r->fn->ncodes; i++) {
+        bk_codestate *c = bk_py_codestate(r->fn->codes[i], false);
+        if (c && c != s && c->prof && !c->recording) record_start(c, s);
+    }
+}
+
+static void penalise(bk_anchor *a, bk_region *r, uint32_t line) {
+    a->penalties += 2;
+    a->abort = BK_AB_LEAVES_EARLY;
+    a->abort_line = line;
+    a->state = a->penalties >= 4 ? A_BLACKLISTED : A_FAILED;
+    a->early = 0;
+    a->count = 0;
+    a->threshold *= 16;
+    unlink_region(a, r);
+    bk_region_drop(r);
+}
+
 static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early) {
     const bk_exit *x = &r->code.exits[exit];
     int kind = bk_exit_kind(r, x);
@@ -415,26 +453,16 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     if (kind == BK_G_BRANCH && n <= 32) note_branch(r, x);
     if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL && kind != BK_G_STRESS) {
         bk_count.early_leaves += EVERY;
-        if ((a->early += EVERY) >= (uint32_t)s->params.early_leaves && !a->relearn && !a->job) {
-            a->penalties += 2;
-            a->abort = BK_AB_LEAVES_EARLY;
-            a->abort_line = r->fn->origins[r->fn->snaps[x->snap].org].line;
-            a->state = a->penalties >= 4 ? A_BLACKLISTED : A_FAILED;
-            a->early = 0;
-            a->count = 0;
-            a->threshold *= 16;
-            unlink_region(a, r);
-            bk_region_drop(r);
-            return;
-        }
+        a->early += EVERY;
     }
-    if (n % (uint32_t)s->params.hot_exit != 0 || a->job || a->relearn) return;
+    if (a->job || a->relearn) return;
+    bool often = a->early >= (uint32_t)s->params.early_leaves;
+    if (!often && n % (uint32_t)s->params.hot_exit != 0) return;
     bk_count.hot_exits++;
-    if (a->compiles > s->params.recompiles || !worth_learning(a, r, x, kind)) { return; }
-    a->relearn = 8;
-    a->relearn_of = r;
-    bk_count.recompiles++;
-    record_start(s, s);
+    if (a->compiles <= s->params.recompiles && worth_learning(a, r, x, kind)) {
+        a->early = 0;
+        relearn(s, a, r);
+    } else if (often) penalise(a, r, r->fn->origins[r->fn->snaps[x->snap].org].line);
 }
 
 /* the frame's types fit no region: after some such visits one more is made for them */
@@ -498,8 +526,12 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         if (!r->valid) invalidated(a, r);
     }
     if (a->relearn && --a->relearn == 0) {
-        record_stop(s);
-        if (a->relearn_of) compile(s, a, f, a->relearn_of);
+        bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64;
+        if (news) a->relearn = 1;
+        else {
+            record_stop(s);
+            if (a->relearn_of) compile(s, a, f, a->relearn_of);
+        }
     }
     if (a->region) {
         if (s->recording) recording_back_edge(s, a, f);

@@ -37,6 +37,7 @@ typedef struct {
 bk_prof *bk_profile_new(const bk_codeinfo *ci);
 void bk_profile_free(bk_prof *p, const bk_codeinfo *ci);
 void bk_prof_see(bk_prof *p, bk_obj *value);
+extern uint64_t bk_prof_news; /* counts what was new to any profile: instructions, types */
 
 /* one instruction event while recording; gives BK_KEEP or BK_DISABLE. `callee_code`: set to the code object of a Python
  * function that is about to be called (borrowed), else NULL */

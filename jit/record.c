@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+uint64_t bk_prof_news;
+
 bk_prof *bk_profile_new(const bk_codeinfo *ci) { return calloc(ci->ninsns ? ci->ninsns : 1, sizeof(bk_prof)); }
 
 void bk_profile_free(bk_prof *p, const bk_codeinfo *ci) {
@@ -42,8 +44,10 @@ static void see_operand(bk_prof *p, int k, bk_obj *value) {
     if (!o->type) {
         bk_py_incref(s.type);
         *o = s;
-    } else if (o->type != s.type) p->opnd_many[k] = true;
-    else {
+    } else if (o->type != s.type) {
+        p->opnd_many[k] = true;
+        bk_prof_news++;
+    } else {
         o->wide |= s.wide;
         if (!same_nd(o->nd, s.nd)) memset(&o->nd, 0, sizeof o->nd);
     }
@@ -60,6 +64,7 @@ void bk_prof_see(bk_prof *p, bk_obj *value) {
     }
     bk_py_incref(s.type);
     p->seen[p->nseen++] = s;
+    bk_prof_news++;
 }
 
 /* Truth of objects whose test runs no code: 1, 0, or -1 for others. */
@@ -124,7 +129,7 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
     const bk_insn *in = &ci->insns[index];
     bk_prof *p = &r->prof[index];
     record_result(r, f, index);
-    p->visits++;
+    bk_prof_news += p->visits++ == 0;
     void **home = bk_py_frame_home(f);
     void **stack = home + ci->nlocals;
     int depth = in->depth, truth;
