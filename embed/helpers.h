@@ -48,7 +48,13 @@ void *bk_h_list_repeat1(void *item, int64_t n);
 void *bk_h_tuple_new(int64_t n);
 void *bk_h_list_pop(void *list);
 void *bk_h_dict_get(void *dict, void *key);
+
+/* strings */
 bool bk_h_str_eq(void *a, void *b);
+int64_t bk_h_str_cmp(void *a, void *b);
+int64_t bk_h_str_chr(void *s);
+int64_t bk_h_str_ord(void *s);
+void *bk_h_chr(int64_t code);
 void *bk_h_str_index(void *s, int64_t i);
 void *bk_h_str_concat(void *a, void *b);
 
@@ -56,6 +62,7 @@ void *bk_h_str_concat(void *a, void *b);
 void *bk_h_binary_op(bk_ctx *c, void *a, void *b, int64_t op);
 void *bk_h_unary_op(bk_ctx *c, void *a, int64_t op);
 void *bk_h_compare(bk_ctx *c, void *a, void *b, int64_t op);
+int64_t bk_h_compare_bool(bk_ctx *c, void *a, void *b, int64_t op);
 int64_t bk_h_truth(bk_ctx *c, void *o);
 int64_t bk_h_contains(bk_ctx *c, void *container, void *item);
 void *bk_h_getitem(bk_ctx *c, void *o, void *key);
@@ -91,6 +98,7 @@ void *bk_h_arg_get(bk_ctx *c, int64_t i);
 /* the frame */
 void bk_h_sync_i(bk_ctx *c, int64_t slot, int64_t v, void *box);
 void bk_h_sync_b(bk_ctx *c, int64_t slot, int64_t v, void *box);
+void bk_h_sync_chr(bk_ctx *c, int64_t slot, int64_t code, void *box);
 void bk_h_sync_f(bk_ctx *c, int64_t slot, double v, void *box);
 void bk_h_sync_c(bk_ctx *c, int64_t slot, int64_t typenum, double re, double im, void *box);
 void bk_h_sync_npf(bk_ctx *c, int64_t slot, int64_t typenum, double v, void *box);

@@ -133,18 +133,9 @@ void *bk_h_list_pop(void *list) {
     return NULL;
 }
 
-/* --- dicts and strings */
+/* --- dicts */
 /* NULL does not say that the key is missing if the dict has other keys than strings (an __eq__ may have to run) */
 void *bk_h_dict_get(void *dict, void *key) {
     if (bkv_dict_only_str(dict)) return PyDict_GetItemWithError(dict, key);
     return bkv_dict_get_mixed(dict, key, PyObject_Hash(key));
 }
-
-bool bk_h_str_eq(void *a, void *b) {
-    if (a == b) return true;
-    if (PyUnicode_GET_LENGTH(a) != PyUnicode_GET_LENGTH(b) || PyUnicode_KIND(a) != PyUnicode_KIND(b)) return false;
-    return memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
-}
-
-void *bk_h_str_index(void *s, int64_t i) { return PyUnicode_FromOrdinal((int)PyUnicode_READ_CHAR(s, i)); }
-void *bk_h_str_concat(void *a, void *b) { return PyUnicode_Concat(a, b); }

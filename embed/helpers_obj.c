@@ -55,6 +55,16 @@ void *bk_h_unary_op(bk_ctx *c, void *a, int64_t op) {
 void *bk_h_compare(bk_ctx *c, void *a, void *b, int64_t op) {
     WITH_EVENTS(void *, PyObject_RichCompare(a, b, (int)op));
 }
+
+int64_t bk_h_compare_bool(bk_ctx *c, void *a, void *b, int64_t op) {
+    ON(c);
+    PyObject *r = PyObject_RichCompare(a, b, (int)op);
+    int truth = r ? PyObject_IsTrue(r) : -1;
+    Py_XDECREF(r);
+    OFF(c);
+    return truth;
+}
+
 int64_t bk_h_truth(bk_ctx *c, void *o) { WITH_EVENTS(int64_t, PyObject_IsTrue(o)); }
 
 int64_t bk_h_contains(bk_ctx *c, void *container, void *item) {

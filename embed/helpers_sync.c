@@ -36,6 +36,10 @@ void bk_h_sync_b(bk_ctx *c, int64_t slot, int64_t v, void *box) {
     if (!set_known(c, slot, box)) set_made(c, slot, Py_NewRef(v ? Py_True : Py_False));
 }
 
+void bk_h_sync_chr(bk_ctx *c, int64_t slot, int64_t code, void *box) {
+    if (!set_known(c, slot, box)) set_made(c, slot, Py_NewRef(bk_chr_objects[code & 0xff]));
+}
+
 void bk_h_sync_f(bk_ctx *c, int64_t slot, double v, void *box) {
     if (!set_known(c, slot, box)) set_made(c, slot, bk_h_box_f64(v));
 }

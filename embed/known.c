@@ -40,6 +40,29 @@ static void set_iterators(void) {
     bk_types.t_list_reverseiterator = &PyListRevIter_Type;
 }
 
+/* the type of an iterator over a new empty `over` (stolen); it is static */
+static bk_obj *iterator_type(PyObject *over) {
+    PyObject *it = over ? PyObject_GetIter(over) : NULL;
+    bk_obj *type = it ? (bk_obj *)Py_TYPE(it) : NULL;
+    Py_XDECREF(it);
+    Py_XDECREF(over);
+    return type;
+}
+
+static void set_more_iterators(void) {
+    bk_types.t_str_ascii_iterator = iterator_type(PyUnicode_FromString("a"));
+    bk_types.t_str_iterator = iterator_type(PyUnicode_FromString("\xc3\xa9"));
+    bk_types.t_bytes_iterator = iterator_type(PyBytes_FromStringAndSize(NULL, 0));
+    bk_types.t_bytearray_iterator = iterator_type(PyByteArray_FromStringAndSize(NULL, 0));
+    bk_types.t_set_iterator = iterator_type(PySet_New(NULL));
+    bk_types.t_dict_keys = &PyDictKeys_Type;
+    bk_types.t_dict_values = &PyDictValues_Type;
+    bk_types.t_dict_items = &PyDictItems_Type;
+    bk_types.t_dict_keyiterator = &PyDictIterKey_Type;
+    bk_types.t_dict_valueiterator = &PyDictIterValue_Type;
+    bk_types.t_dict_itemiterator = &PyDictIterItem_Type;
+}
+
 static void set_callables(void) {
     bk_types.t_function = &PyFunction_Type;
     bk_types.t_method = &PyMethod_Type;
@@ -54,6 +77,7 @@ int bk_known_init(void) {
     set_numbers();
     set_containers();
     set_iterators();
+    set_more_iterators();
     set_callables();
     return 0;
 }

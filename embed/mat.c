@@ -34,8 +34,8 @@ static uint32_t extent(const bk_slot *s) {
 
 /* whose reference a box is makes no difference once there is none */
 static bool same_aux(const bk_slot *a, const bk_slot *b) {
-    return a->aux == b->aux || a->kind == BK_SK_I64 || a->kind == BK_SK_F64 || a->kind == BK_SK_NP ||
-           a->kind == BK_SK_COMPLEX;
+    return a->aux == b->aux || a->kind == BK_SK_I64 || a->kind == BK_SK_CHR || a->kind == BK_SK_F64 ||
+           a->kind == BK_SK_NP || a->kind == BK_SK_COMPLEX;
 }
 
 static bool same_entry(const bk_slot *a, const bk_loc *la, const bk_slot *b, const bk_loc *lb) {
@@ -115,7 +115,7 @@ static PyObject *new_range(const bk_mat *m) {
     return it;
 }
 
-/* list and tuple iterators have the same layout */
+/* these iterators have the same layout (objects.c checks those that are in no header) */
 static void set_seq(bk_mat *m, PyObject *it, PyObject *seq, int64_t index) {
     _PyListIterObject *li = (_PyListIterObject *)it;
     PyObject *old = (PyObject *)li->it_seq;
@@ -128,9 +128,20 @@ static void set_seq(bk_mat *m, PyObject *it, PyObject *seq, int64_t index) {
     else Py_XDECREF(old);
 }
 
+static PyObject *empty_sequence(int which) {
+    switch ((bk_seqkind)which) {
+    case BK_SEQ_TUPLE: return PyTuple_New(0);
+    case BK_SEQ_ASCII:
+    case BK_SEQ_STR: return PyUnicode_New(0, 0);
+    case BK_SEQ_BYTES: return PyBytes_FromStringAndSize(NULL, 0);
+    case BK_SEQ_BYTEARRAY: return PyByteArray_FromStringAndSize(NULL, 0);
+    default: return PyList_New(0);
+    }
+}
+
 static PyObject *new_seq(bk_mat *m, const bk_slot *s) {
     PyObject *seq = pointer(m, m->loc[0]);
-    PyObject *over = seq ? Py_NewRef(seq) : must(s->aux & 1 ? PyTuple_New(0) : PyList_New(0));
+    PyObject *over = seq ? Py_NewRef(seq) : must(empty_sequence(s->aux >> 2));
     PyObject *it = must(PyObject_GetIter(over));
     Py_DECREF(over);
     set_seq(m, it, seq, (int64_t)word(m, m->loc[1]));
@@ -261,6 +272,9 @@ static bool existing(bk_mat *m, const bk_slot *s, PyObject **out) {
     case BK_SK_CONST: *out = Py_NewRef((PyObject *)m->fn->consts[s->sub]); return true;
     case BK_SK_BOOL:
         if (!boxed_already(m, s, s->b, m->loc[1], out)) *out = Py_NewRef(word(m, m->loc[0]) & 1 ? Py_True : Py_False);
+        return true;
+    case BK_SK_CHR:
+        if (!boxed_already(m, s, s->b, m->loc[1], out)) *out = Py_NewRef(bk_chr_objects[word(m, m->loc[0]) & 0xff]);
         return true;
     case BK_SK_I64:
     case BK_SK_F64: return boxed_already(m, s, s->b, m->loc[1], out);

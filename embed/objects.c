@@ -70,6 +70,8 @@ static void layout_containers(bk_traits *t) {
     t->list_items = offsetof(PyListObject, ob_item);
     t->var_size = offsetof(PyVarObject, ob_size);
     t->tuple_items = offsetof(PyTupleObject, ob_item);
+    t->dict_used = offsetof(PyDictObject, ma_used);
+    t->set_used = offsetof(PySetObject, used);
     t->bytes_data = offsetof(PyBytesObject, ob_sval);
     t->bytearray_start = offsetof(PyByteArrayObject, ob_start);
     t->cell_value = offsetof(PyCellObject, ob_ref);
@@ -178,6 +180,24 @@ static bool check_str(const bk_traits *t) {
     return ok;
 }
 
+/* iterators whose structs are in no header are laid out as list iterators are */
+static bool check_iterator(PyObject *over, bk_obj *type) {
+    PyObject *it = over ? PyObject_GetIter(over) : NULL, *first = it ? PyIter_Next(it) : NULL;
+    _PyListIterObject *x = (_PyListIterObject *)it;
+    bool ok = first && (bk_obj *)Py_TYPE(it) == type && x->it_index == 1 && (PyObject *)x->it_seq == over;
+    Py_XDECREF(first);
+    Py_XDECREF(it);
+    Py_XDECREF(over);
+    return ok;
+}
+
+static bool check_iterators(void) {
+    return check_iterator(PyUnicode_FromString("abc"), bk_types.t_str_ascii_iterator) &&
+           check_iterator(PyUnicode_FromString("ab\xc3\xa9"), bk_types.t_str_iterator) &&
+           check_iterator(PyBytes_FromString("abc"), bk_types.t_bytes_iterator) &&
+           check_iterator(PyByteArray_FromStringAndSize("abc", 3), bk_types.t_bytearray_iterator);
+}
+
 bool bk_objects_traits(bk_traits *t, const char **why) {
     layout_containers(t);
     layout_iterators(t);
@@ -187,6 +207,8 @@ bool bk_objects_traits(bk_traits *t, const char **why) {
     *why = !check_range()            ? "a range object looks different"
            : !check_range_iterator() ? "a range iterator looks different"
            : !check_str(t)           ? "a string looks different"
+           : !check_iterators()      ? "an iterator looks different"
+           : !bk_chars_init(t)       ? "strings of one character look different"
                                      : NULL;
     if (PyErr_Occurred()) PyErr_Clear();
     return !*why;

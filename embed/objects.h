@@ -2,12 +2,16 @@
 #ifndef BK_OBJECTS_H
 #define BK_OBJECTS_H
 #include "bk_py.h"
+#include <Python.h>
 
 /* Known types, helper addresses. 0, or -1 with an exception set. Call once, before anything else of this part. */
 int bk_objects_init(void);
 /* fills the object layouts of `t` (not layout, version, null_first, locals_writable); false with a reason in *why if a
  * live object does not look as expected */
 bool bk_objects_traits(bk_traits *t, const char **why);
+/* chars.c; false: the strings of one Latin-1 character are not what compiled code expects */
+bool bk_chars_init(bk_traits *t);
+extern PyObject *bk_chr_objects[256];
 /* known.c */
 int bk_known_init(void);
 /* helpers_table.c */

@@ -118,8 +118,9 @@ typedef struct {
     X(CONST, "const")       /* constant number `sub` of the function */                                                \
     X(RANGE, "range") /* range iterator: a next value, b its end (whole steps away), c step; `sub`+1 is the home slot  \
                          of the iterator object to update, 0: make a new one */                                        \
-    X(SEQITER, "seqiter") /* list/tuple iterator over a (borrowed) at index b; `sub` as RANGE, `aux` bit 0: a tuple,   \
-                             bit 1: a moved */                                                                         \
+    X(CHR, "chr")     /* one-character string of code a (below 256), b as in I64 */                                    \
+    X(SEQITER, "seqiter") /* iterator over a (borrowed) at index b; `sub` as RANGE, `aux` bit 1: a moved, from bit 2   \
+                             on: which (bk_seqkind) */                                                                 \
     X(TUPLE, "tuple")     /* virtual tuple of the `nkids` slots that follow */                                         \
     X(NP, "np")           /* NumPy scalar of type number `sub`, value a (and b: imaginary part), c box as b above */   \
     X(COMPLEX, "complex") /* Python complex a + b j, c box as above */                                                 \
@@ -131,6 +132,17 @@ typedef enum {
 #undef X
         BK_NSLOTKINDS
 } bk_slotkind;
+
+/* sequences whose iterators native code steps itself */
+typedef enum {
+    BK_SEQ_LIST,
+    BK_SEQ_TUPLE,
+    BK_SEQ_ASCII, /* a string of ASCII characters only */
+    BK_SEQ_STR,   /* any other */
+    BK_SEQ_BYTES,
+    BK_SEQ_BYTEARRAY,
+    BK_NSEQ
+} bk_seqkind;
 
 /* virtual objects beyond tuples and slices: which one, for BK_SK_VIRTUAL's aux; kids in the order given */
 typedef enum {

@@ -63,6 +63,12 @@ typedef struct {
     uint32_t range_start, range_stop, range_step, range_length; /* PyObject * fields of a range */
     uint32_t str_length, str_state;                             /* and what identifies compact ASCII: */
     uint32_t str_ascii_mask, str_ascii_value, str_ascii_data;
+    /* by Latin-1 code: the string of that one character (immortal), BK_CHR_* flags, code of its lower() and upper()
+     * (-1: that is no single Latin-1 character) */
+    void *const *chr_objects;
+    const uint8_t *chr_flags;
+    const int16_t *chr_lower, *chr_upper;
+    uint32_t dict_used, set_used;
     uint32_t bytes_data, bytearray_start;
     uint32_t func_code, func_defaults;
     uint32_t method_func, method_self;
@@ -74,6 +80,18 @@ typedef struct {
 } bk_traits;
 extern const bk_traits *bk_py; /* set once by bk_py_init */
 
+/* what str's methods say of one character */
+enum {
+    BK_CHR_ALNUM = 1,
+    BK_CHR_ALPHA = 2,
+    BK_CHR_DIGIT = 4,
+    BK_CHR_SPACE = 8,
+    BK_CHR_UPPER = 16,
+    BK_CHR_LOWER = 32,
+    BK_CHR_DECIMAL = 64,
+    BK_CHR_NUMERIC = 128
+};
+
 /* Types and singletons the builder knows by name (borrowed, immortal or never freed; NULL if not loaded). */
 /* clang-format off */
 #define BK_KNOWN(X)                                                                                                    \
@@ -82,7 +100,9 @@ extern const bk_traits *bk_py; /* set once by bk_py_init */
     X(bool) X(complex) X(str) X(bytes) X(bytearray) X(list) X(tuple) X(dict) X(set) X(frozenset) X(range)              \
         X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed) X(list_reverseiterator)   \
             X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type) X(cell) X(none_type)      \
-                X(memoryview) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
+                X(memoryview) X(str_ascii_iterator) X(str_iterator) X(bytes_iterator)              \
+                    X(bytearray_iterator) X(dict_keys) X(dict_values) X(dict_items) X(dict_keyiterator)               \
+                        X(dict_valueiterator) X(dict_itemiterator) X(set_iterator) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
 /* clang-format on */
 typedef struct {
 #define X(n) bk_obj *t_##n;
@@ -107,8 +127,11 @@ double bk_py_as_f64(bk_obj *o);               /* an exact float */
 int64_t bk_py_len(bk_obj *tuple);             /* exact tuple or str */
 bk_obj *bk_py_item(bk_obj *tuple, int64_t i); /* borrowed */
 bool bk_py_str_is(bk_obj *str, const char *text);
-const char *bk_py_text(bk_obj *str);   /* UTF-8, borrowed; "?" on failure */
-bool bk_py_is_heap_type(bk_obj *type); /* instances' __class__ can be assigned */
+enum { BK_STR_ASCII = 1, BK_STR_CHAR = 2 }; /* only ASCII characters; one Latin-1 character */
+uint8_t bk_py_str_form(bk_obj *str);        /* exact str */
+int bk_py_chr_code(bk_obj *o);              /* of an exact str of one Latin-1 character; -1: it is none */
+const char *bk_py_text(bk_obj *str);        /* UTF-8, borrowed; "?" on failure */
+bool bk_py_is_heap_type(bk_obj *type);      /* instances' __class__ can be assigned */
 bool bk_py_type_is_simple(
     bk_obj *type); /* freeing an instance runs no Python code (numbers, str, bytes, None, NumPy scalars) */
 bool bk_py_is_immortal(bk_obj *o);

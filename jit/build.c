@@ -51,7 +51,6 @@ uint32_t ctx_inline(bk_builder *b, bk_obj *code) {
  */
 
 static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
-    bool tuple = c->type == bk_types.t_tuple_iterator;
     if (c->kind == EC_RANGEIT) {
         bk_ref start = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_start);
         bk_ref len = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_len);
@@ -61,9 +60,10 @@ static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
         *v = (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = c->step, .obj = c->slot + 1};
         return;
     }
-    bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, tuple ? bk_py->tupleiter_seq : bk_py->listiter_seq);
-    bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, tuple ? bk_py->tupleiter_index : bk_py->listiter_index);
-    *v = (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .tuple_seq = tuple, .obj = c->slot + 1};
+    bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, bk_py->listiter_seq);
+    bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->listiter_index);
+    *v = (bk_val){
+        .kind = V_SEQIT, .box = seq, .num = idx, .seq = (uint8_t)bk_entry_seqkind(c->type), .obj = c->slot + 1};
 }
 
 static void entry_value(bk_builder *b, const bk_entrycheck *c, bk_val *v) {

@@ -13,7 +13,7 @@ typedef enum {
     V_NULL,     /* an empty slot */
     V_VAL,      /* a Python object, boxed (box), unboxed (num), or both */
     V_RANGEIT,  /* range iterator: num next value, num2 its end, step constant */
-    V_SEQIT,    /* list or tuple iterator: box the sequence, num the index */
+    V_SEQIT,    /* list, tuple, string or bytes iterator: box the sequence, num the index */
     V_TUPLE,    /* virtual tuple of kids */
     V_SLICE,    /* virtual slice of 3 kids */
     V_ENUM,     /* enumerate: kids[0] its iterator, num the next index */
@@ -33,12 +33,12 @@ typedef enum {
 
 typedef struct bk_val {
     uint8_t kind, own;
-    bool maybe;     /* box may be NULL (or BK_BOX_KEEP): then num is the value */
-    bool clean;     /* real frame's slots: the home slot holds just this value */
-    bool simple;    /* home slots: holds a number or string, of whatever type */
-    bool nd_ok;     /* nd facts hold */
-    bool tuple_seq; /* V_SEQIT: over a tuple */
-    bool modular;   /* an int of which num is only the low 64 bits (build_num.c) */
+    bool maybe;   /* box may be NULL (or BK_BOX_KEEP): then num is the value */
+    bool clean;   /* real frame's slots: the home slot holds just this value */
+    bool simple;  /* home slots: holds a number or string, of whatever type */
+    bool nd_ok;   /* nd facts hold */
+    bool modular; /* an int of which num is only the low 64 bits (build_num.c) */
+    uint8_t seq;  /* V_SEQIT: bk_seqkind */
     uint8_t nkids;
     bk_ndkey nd;
     bk_obj *type;     /* exact type; NULL unknown */
@@ -79,7 +79,8 @@ typedef struct {
 typedef enum { R_NULL, R_HOME, R_NUM, R_PTR, R_KONST, R_VIRT } bk_repr;
 typedef struct bk_vslot {
     uint8_t repr, vkind, nkids, own;
-    bool dead, nd_ok, tuple_seq, simple;
+    uint8_t seq;
+    bool dead, nd_ok, simple;
     bk_ndkey nd;
     bk_obj *type, *konst;
     uint64_t homes;
@@ -233,6 +234,7 @@ bool is_outer(const bk_builder *b); /* the innermost frame is the real one */
 uint64_t home_bit(uint32_t slot);
 void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l); /* the frame slot gets an unboxed local's box */
 void settle_boxes(bk_builder *b, uint64_t mask); /* before home slots of mask change: no local borrows there */
+void vacate_homes(bk_builder *b, uint64_t mask); /* the same, and neither do the stack and inlined frames */
 void unknown_begin(bk_builder *b);               /* any code may run: frame synced, values secured */
 void unknown_end(bk_builder *b);                 /* afterwards: state must be the one behind the instruction */
 void exit_unless(bk_builder *b, bk_ref good, uint32_t snap);
@@ -281,6 +283,10 @@ bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v);
 bk_ref checked_index(bk_builder *b, bk_ref i, bk_ref len);
 void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale,
                      int64_t off);
+void char_unbox(bk_builder *b, bk_val *v, bool ascii); /* build_str.c: guards that a str is one (ASCII) character */
+bool str_compare(bk_builder *b, bk_op cmp, bk_val *x, bk_val *y, bk_val *out); /* cmp: BK_LT.. on ints */
+bool str_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out);
+bk_ref str_is_ascii(bk_builder *b, const bk_val *s);
 bool buffer_getitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *out); /* build_buf.c */
 bool buffer_setitem(bk_builder *b, bk_val *o, bk_ref i, bk_val *v);
 bk_ref bk_buffer_live(bk_builder *b, bk_val *o);

@@ -41,7 +41,8 @@ bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out
         *out = v_konst(b, v);
         return true;
     }
-    if (!o->type || !o->box || o->maybe || o->clean) return false;
+    /* numbers need no object: their attributes are their type's */
+    if (!o->type || o->clean || ((!o->box || o->maybe) && !(method && is_num(o)))) return false;
     if (o->type == bk_types.t_ndarray && !method && np_attr(b, o, name, out)) return true;
     bk_attr at;
     bk_py_attr(b->rq.ticket, o->type, name, false, &at);

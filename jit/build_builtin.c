@@ -148,17 +148,6 @@ static bool builtin_pow(bk_builder *b, const bk_call *c) {
     return build_binary(b, POW, &c->args[0], &c->args[1], c->out);
 }
 
-static bool builtin_ord(bk_builder *b, const bk_call *c) {
-    bk_val *v = c->args;
-    bk_ref len;
-    if (c->n != 1 || v->kind != V_VAL || v->type != bk_types.t_str || !v->box || v->maybe || !build_len(b, v, &len))
-        return false;
-    bk_ref state = Eload(b, BK_M_U32, BK_A_CONST, v->box, bk_py->str_state);
-    bk_ref ascii = E(b, BK_EQ, E(b, BK_AND, state, KI(b, bk_py->str_ascii_mask)), KI(b, bk_py->str_ascii_value));
-    guard(b, E(b, BK_AND, E(b, BK_EQ, len, KI(b, 1)), ascii), BK_G_RANGE);
-    return call_int(c, Eload(b, BK_M_U8, BK_A_CONST, v->box, bk_py->str_ascii_data));
-}
-
 /* ---- types ------------------------------------------------------------------------------------------------------- */
 
 /* built-in types whose instances' __class__ is their type and which inherit from none of the others */
@@ -334,6 +323,17 @@ static bool complex_conjugate(bk_builder *b, const bk_call *c) {
     return true;
 }
 
+static bool str_isalnum(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_ALNUM); }
+static bool str_isalpha(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_ALPHA); }
+static bool str_isdigit(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_DIGIT); }
+static bool str_isspace(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_SPACE); }
+static bool str_isupper(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_UPPER); }
+static bool str_islower(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_LOWER); }
+static bool str_isdecimal(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_DECIMAL); }
+static bool str_isnumeric(bk_builder *b, const bk_call *c) { return str_is(b, c, BK_CHR_NUMERIC); }
+static bool str_lower(bk_builder *b, const bk_call *c) { return str_mapped(b, c, bk_py->chr_lower); }
+static bool str_upper(bk_builder *b, const bk_call *c) { return str_mapped(b, c, bk_py->chr_upper); }
+
 /* ---- dispatch ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -353,7 +353,18 @@ static const function known[] = {
     {"bool", builtin_bool, 1},
     {"divmod", builtin_divmod, 2},
     {"pow", builtin_pow, 2},
-    {"ord", builtin_ord, 1},
+    {"ord", str_ord, 1},
+    {"chr", str_chr, 1},
+    {"str.isalnum", str_isalnum, 1},
+    {"str.isalpha", str_isalpha, 1},
+    {"str.isdigit", str_isdigit, 1},
+    {"str.isspace", str_isspace, 1},
+    {"str.isupper", str_isupper, 1},
+    {"str.islower", str_islower, 1},
+    {"str.isdecimal", str_isdecimal, 1},
+    {"str.isnumeric", str_isnumeric, 1},
+    {"str.lower", str_lower, 1},
+    {"str.upper", str_upper, 1},
     {"isinstance", builtin_isinstance, 2},
     {"type", builtin_type, 1},
     {"range", builtin_range, 2},

@@ -23,6 +23,12 @@ bool call_float(const bk_call *c, bk_ref r);
 bool call_int(const bk_call *c, bk_ref r);
 bool call_int_of_double(bk_builder *b, const bk_call *c, bk_ref d); /* d integral; leaves where it does not fit */
 
+/* build_str.c: strings; methods of one character by flag (BK_CHR_*) or by a table of codes */
+bool str_is(bk_builder *b, const bk_call *c, int flag);
+bool str_mapped(bk_builder *b, const bk_call *c, const int16_t *codes);
+bool str_ord(bk_builder *b, const bk_call *c);
+bool str_chr(bk_builder *b, const bk_call *c);
+
 /* name without "math."; false: no fast path */
 bool build_math(bk_builder *b, const bk_call *c, const char *name);
 #endif

@@ -148,7 +148,7 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
         s->homes = v->own == O_HOMES ? v->homes : 0;
         s->step = v->step;
         s->obj = v->obj;
-        s->tuple_seq = v->tuple_seq;
+        s->seq = v->seq;
         s->nkids = v->nkids;
         if (v->nkids) s->kids = alloc(b, v->nkids * sizeof *s->kids);
         for (int i = 0; i < v->nkids; i++) choose(b, &s->kids[i], &v->kids[i], (place_t){0}, NULL);
@@ -172,6 +172,9 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
     if (s->repr == R_NUM && v->own == O_HOMES) s->homes = v->homes;
 }
 
+/* boxing it costs nothing and cannot fail */
+static bool is_char(const bk_val *v) { return v->kind == V_VAL && v->num && v->type == bk_types.t_str && !v->clean; }
+
 static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t p, bk_version *ver) {
     switch (s->repr) {
     case R_NULL: return v->kind == V_NULL;
@@ -183,6 +186,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
             if (s->type && s->type != v->type) return false;
             return !s->nd_ok || (v->nd_ok && same_nd(&s->nd, &v->nd));
         }
+        if (p.outer_local && is_char(v) && (!s->type || s->type == v->type)) return true;
         if (p.dead) prefer(b, ver, v, p.slot);
         return false;
     case R_NUM:
@@ -195,14 +199,14 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         return v->own == O_HOMES && !(v->homes & ~s->homes);
     case R_PTR:
         if (p.generic) return v->kind == V_VAL || v->kind == V_TUPLE;
+        if (is_char(v) && s->type == v->type) return true;
         if (v->kind != V_VAL || !v->box || v->maybe) return false;
         if (s->type && s->type != v->type) return false;
         return !s->nd_ok || (v->nd_ok && same_nd(&s->nd, &v->nd));
     case R_KONST: return v->kind == V_VAL && v->konst == s->konst && (!p.outer_local || v->clean);
     case R_VIRT:
-        if (v->kind != s->vkind || v->step != s->step || v->obj != s->obj || v->tuple_seq != s->tuple_seq ||
-            v->nkids != s->nkids || (v->own == O_VOLATILE ? O_OWNED : v->own) != s->own ||
-            (v->own == O_HOMES && v->homes != s->homes))
+        if (v->kind != s->vkind || v->step != s->step || v->obj != s->obj || v->seq != s->seq || v->nkids != s->nkids ||
+            (v->own == O_VOLATILE ? O_OWNED : v->own) != s->own || (v->own == O_HOMES && v->homes != s->homes))
             return false;
         for (int i = 0; i < v->nkids; i++)
             if (!fits_slot(b, &s->kids[i], &v->kids[i], (place_t){0}, ver)) return false;
@@ -282,7 +286,7 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
                      .homes = s->homes,
                      .step = s->step,
                      .obj = s->obj,
-                     .tuple_seq = s->tuple_seq,
+                     .seq = s->seq,
                      .nkids = s->nkids,
                      .type = s->type};
         if (s->nkids) v.kids = alloc(b, s->nkids * sizeof *v.kids);
@@ -398,6 +402,11 @@ static void expect_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *
 static void convert_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)arg;
     convert(b, s, v, p);
+}
+/* home slots of characters that are about to be boxed there */
+static void vacated_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
+    (void)b;
+    if (p.outer_local && s->repr == R_HOME && is_char(v)) *(uint64_t *)arg |= home_bit(p.slot);
 }
 static void edge_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)p;
@@ -547,6 +556,9 @@ void flow_goto(bk_builder *b, uint32_t pc, bool back) {
     each_slot(b, v, &b->st, expect_slot, v);
     bool is_back = false;
     for (uint32_t i = 0; back && i < before.nloops; i++) is_back |= before.loops[i] == v->no;
+    uint64_t vacated = 0;
+    each_slot(b, v, &b->st, vacated_slot, &vacated);
+    if (vacated) vacate_homes(b, vacated);
     each_slot(b, v, &b->st, convert_slot, NULL);
     int which = v->header && !is_back;
     each_slot(b, v, &b->st, edge_slot, &which);

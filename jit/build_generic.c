@@ -254,6 +254,19 @@ static void contains(bk_builder *b, const bk_insn *in) {
     flow_continue(b, in->next);
 }
 
+static void compare_bool(bk_builder *b, const bk_insn *in) {
+    if (!box_operands(b, 2)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_compare_bool, opnd(b, 2), opnd(b, 1), KI(b, in->arg));
+    raise_if_neg(b, r);
+    drop(b, 2);
+    push(b, v_bool(E(b, BK_NE, r, KI(b, 0))));
+    flow_continue(b, in->next);
+}
+
 static void format_simple(bk_builder *b) {
     if (!box_operands(b, 1)) {
         if (!b->ended) leave(b, BK_G_NYI);
@@ -295,7 +308,7 @@ void build_generic(bk_builder *b) {
     case BC_BINARY_SUBSCR: gives(b, BK_H_getitem, 2, false, 0); break;
     case BC_BINARY_SLICE: gives(b, BK_H_getslice, 3, false, 0); break;
     case BC_COMPARE_OP:
-        if (in->arg2) leave(b, BK_G_NYI);
+        if (in->arg2) compare_bool(b, in);
         else gives(b, BK_H_compare, 2, true, in->arg);
         break;
     case BC_CONTAINS_OP: contains(b, in); break;

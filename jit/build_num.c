@@ -256,13 +256,6 @@ bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
 static const bk_op int_cmp[] = {BK_LT, BK_LE, BK_EQ, BK_NE, BK_GT, BK_GE};
 static const bk_op float_cmp[] = {BK_FLT, BK_FLE, BK_FEQ, BK_FNE, BK_FGT, BK_FGE};
 
-static bool str_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
-    if ((op != 2 && op != 3) || !x->box || !y->box || x->maybe || y->maybe) return false;
-    bk_ref eq = CALLH(b, BK_H_str_eq, x->box, y->box);
-    *out = v_bool(op == 2 ? eq : E(b, BK_NOT, eq, 0));
-    return true;
-}
-
 bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     if (!x->type || !y->type) return false;
     if (bk_py_np_typenum(x->type) >= 0 || bk_py_np_typenum(y->type) >= 0) return np_compare(b, op, x, y, out);
@@ -277,12 +270,12 @@ bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
         *out = v_bool(E(b, float_cmp[op], as_float(b, x), as_float(b, y)));
         return true;
     }
-    if (x->type == bk_types.t_str && y->type == bk_types.t_str) return str_compare(b, op, x, y, out);
+    if (x->type == bk_types.t_str && y->type == bk_types.t_str) return str_compare(b, int_cmp[op], x, y, out);
     return false;
 }
 
 bool build_unary(bk_builder *b, int op, bk_val *x, bk_val *out) {
-    if (!x->type || !is_num(x) || !fits(x)) return false;
+    if (!x->type || x->type == bk_types.t_str || !is_num(x) || !fits(x)) return false;
     if (bk_py_np_typenum(x->type) >= 0) return np_unary(b, op, x, out);
     if (intlike(x)) {
         bk_ref n = as_int(b, x);

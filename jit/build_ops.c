@@ -290,6 +290,11 @@ static void op_back(bk_builder *b, const bk_insn *in) {
     flow_goto(b, (uint32_t)in->target, true);
 }
 
+/* an unboxed value that is always the same object */
+static bool has_one_box(const bk_val *v) {
+    return v->type == bk_types.t_bool || (v->type == bk_types.t_str && v->num && !v->box);
+}
+
 static void op_is(bk_builder *b, const bk_insn *in) {
     bk_val *y = top(b, 1), *x = top(b, 2);
     bk_ref c = 0;
@@ -304,7 +309,7 @@ static void op_is(bk_builder *b, const bk_insn *in) {
         }
         /* two unboxed numbers: whether they are one object cannot be told here */
         bool bx = x->box && !x->maybe, by = y->box && !y->maybe;
-        if ((!bx && x->type != bk_types.t_bool) || (!by && y->type != bk_types.t_bool)) {
+        if ((!bx && !has_one_box(x)) || (!by && !has_one_box(y))) {
             leave(b, BK_G_NYI);
             return;
         }

@@ -31,6 +31,10 @@ bool build_len(bk_builder *b, bk_val *o, bk_ref *len) {
         *len = KI(b, o->nkids);
         return true;
     }
+    if (o->kind == V_VAL && o->type == bk_types.t_str && o->num) {
+        *len = KI(b, 1);
+        return true;
+    }
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe) return false;
     if (o->type == bk_types.t_list || o->type == bk_types.t_bytearray)
         *len = Eload(b, BK_M_I64, BK_A_SIZE, o->box, bk_py->var_size);
@@ -58,16 +62,6 @@ static bool byte_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
         bk_ref p = Eload(b, BK_M_PTR, BK_A_BUFHEAD, o->box, bk_py->bytearray_start);
         *out = v_num(bk_types.t_int, Eloadx(b, BK_M_U8, BK_A_DATA, p, i, 1, 0));
     }
-    return true;
-}
-
-static bool str_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
-    bk_ref len;
-    build_len(b, o, &len);
-    bk_ref i = checked_index(b, index_of(b, key), len);
-    bk_ref p = CALLH(b, BK_H_str_index, o->box, i);
-    guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_MEMORY);
-    *out = v_owned(bk_types.t_str, p);
     return true;
 }
 
@@ -215,6 +209,22 @@ static bool range_iter(bk_builder *b, bk_val *o, bk_val *out) {
     return true;
 }
 
+/* how to step an iterator over it; -1: not here */
+static int seq_kind(bk_builder *b, const bk_val *o) {
+    if (o->type == bk_types.t_list) return BK_SEQ_LIST;
+    if (o->type == bk_types.t_tuple) return BK_SEQ_TUPLE;
+    if (o->type == bk_types.t_bytes) return BK_SEQ_BYTES;
+    if (o->type == bk_types.t_bytearray) return BK_SEQ_BYTEARRAY;
+    if (o->type != bk_types.t_str) return -1;
+    const bk_prof *p = prof(b);
+    int64_t k = top(b, 1) - o; /* operands on the stack are known from recording */
+    bool seen = k >= 0 && k < 2 && !p->opnd_many[k] && p->opnd[k].type == o->type && !(p->flags & BK_PF_GENERIC);
+    if (o->konst ? !(bk_py_str_form(o->konst) & BK_STR_ASCII) : !seen || !(p->opnd[k].form & BK_STR_ASCII))
+        return BK_SEQ_STR;
+    guard(b, str_is_ascii(b, o), BK_G_RANGE);
+    return BK_SEQ_ASCII;
+}
+
 bool build_getiter(bk_builder *b, bk_val *o, bk_val *out) {
     if (o->kind == V_RANGE) return range_iter(b, o, out);
     if (o->kind == V_ENUM || o->kind == V_ZIP || o->kind == V_REVERSED) {
@@ -222,19 +232,22 @@ bool build_getiter(bk_builder *b, bk_val *o, bk_val *out) {
         return true;
     }
     if (o->kind != V_VAL || !o->box || o->maybe || o->clean) return false;
-    if (o->type != bk_types.t_list && o->type != bk_types.t_tuple) return false;
+    int seq = seq_kind(b, o);
+    if (seq < 0) return false;
     *out = (bk_val){.kind = V_SEQIT,
                     .box = o->box,
                     .num = KI(b, 0),
                     .own = o->own,
                     .homes = o->homes,
-                    .tuple_seq = o->type == bk_types.t_tuple,
+                    .seq = (uint8_t)seq,
                     .konst = NULL};
     return true;
 }
 
 static bk_ref seq_len(bk_builder *b, const bk_val *it) {
-    return Eload(b, BK_M_I64, it->tuple_seq ? BK_A_CONST : BK_A_SIZE, it->box, bk_py->var_size);
+    bool str = it->seq == BK_SEQ_ASCII || it->seq == BK_SEQ_STR;
+    bool grows = it->seq == BK_SEQ_LIST || it->seq == BK_SEQ_BYTEARRAY;
+    return Eload(b, BK_M_I64, grows ? BK_A_SIZE : BK_A_CONST, it->box, str ? bk_py->str_length : bk_py->var_size);
 }
 
 /* the condition that the iterator has another item */
@@ -247,6 +260,28 @@ static bk_ref iter_more(bk_builder *b, bk_val *it) {
                  E(b, BK_LT, it->num, Eload(b, BK_M_I64, BK_A_SIZE, it->box, bk_py->var_size)));
     case V_ENUM: return iter_more(b, &it->kids[0]);
     default: return 0;
+    }
+}
+
+static bk_val seq_next(bk_builder *b, const bk_val *it) {
+    bk_ref p;
+    switch (it->seq) {
+    case BK_SEQ_TUPLE:
+        return v_volatile(NULL, Eloadx(b, BK_M_PTR, BK_A_CONST, it->box, it->num, 8, bk_py->tuple_items));
+    case BK_SEQ_ASCII:
+        return v_num(bk_types.t_str, Eloadx(b, BK_M_U8, BK_A_CONST, it->box, it->num, 1, bk_py->str_ascii_data));
+    case BK_SEQ_STR:
+        p = CALLH(b, BK_H_str_index, it->box, it->num);
+        guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_MEMORY);
+        return v_owned(bk_types.t_str, p);
+    case BK_SEQ_BYTES:
+        return v_num(bk_types.t_int, Eloadx(b, BK_M_U8, BK_A_CONST, it->box, it->num, 1, bk_py->bytes_data));
+    case BK_SEQ_BYTEARRAY:
+        p = Eload(b, BK_M_PTR, BK_A_BUFHEAD, it->box, bk_py->bytearray_start);
+        return v_num(bk_types.t_int, Eloadx(b, BK_M_U8, BK_A_DATA, p, it->num, 1, 0));
+    default:
+        p = Eload(b, BK_M_PTR, BK_A_ITEMPTR, it->box, bk_py->list_items);
+        return v_volatile(NULL, Eloadx(b, BK_M_PTR, BK_A_ITEMS, p, it->num, 8, 0));
     }
 }
 
@@ -269,11 +304,7 @@ static bk_val iter_step(bk_builder *b, bk_val *it, bool top_level) {
         it->num = Eguarded(b, BK_ADDOV, it->num, KI(b, 1), BK_G_OVERFLOW);
         return v;
     }
-    if (it->tuple_seq) v = v_volatile(NULL, Eloadx(b, BK_M_PTR, BK_A_CONST, it->box, it->num, 8, bk_py->tuple_items));
-    else {
-        bk_ref items = Eload(b, BK_M_PTR, BK_A_ITEMPTR, it->box, bk_py->list_items);
-        v = v_volatile(NULL, Eloadx(b, BK_M_PTR, BK_A_ITEMS, items, it->num, 8, 0));
-    }
+    v = seq_next(b, it);
     if (top_level) apply_seen(b, &v, prof(b));
     it->num = E(b, BK_ADD, it->num, KI(b, it->kind == V_REVERSED ? -1 : 1));
     b->fn->ins[it->num].flags |= BK_F_NSW;

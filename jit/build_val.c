@@ -92,6 +92,7 @@ bk_val v_konst(bk_builder *b, bk_obj *o) {
     int64_t i;
     bk_const(b->fn, o);
     if (v.type == bk_types.t_float) v.num = KF(b, bk_py_as_f64(o));
+    else if (v.type == bk_types.t_str && bk_py_chr_code(o) >= 0) v.num = KI(b, bk_py_chr_code(o));
     else if (v.type == bk_types.t_bool) v.num = put(b, bk_kb(b->fn, o == bk_types.t_true));
     else if (v.type == bk_types.t_int && bk_py_as_i64(o, &i)) v.num = KI(b, i);
     else if (v.type == bk_types.t_complex) {
@@ -131,7 +132,7 @@ bool simple_type(bk_obj *t) { return t && bk_py_type_is_simple(t); }
 bool is_num(const bk_val *v) {
     if (v->kind != V_VAL || !v->type) return false;
     return v->type == bk_types.t_int || v->type == bk_types.t_float || v->type == bk_types.t_bool ||
-           v->type == bk_types.t_complex || bk_py_np_typenum(v->type) >= 0;
+           v->type == bk_types.t_complex || (v->type == bk_types.t_str && v->num) || bk_py_np_typenum(v->type) >= 0;
 }
 
 /* ---- unboxing and boxing ---------------------------------------------------------------------------------------- */
@@ -166,11 +167,17 @@ bk_ref unbox(bk_builder *b, bk_val *v) {
     return v->num;
 }
 
+/* the immortal string of one character */
+static bk_ref char_object(bk_builder *b, bk_ref code) {
+    return Eloadx(b, BK_M_PTR, BK_A_CONST, KP(b, bk_py->chr_objects), code, 8, 0);
+}
+
 static bk_ref make_box(bk_builder *b, bk_val *v) {
     int tn;
     if (v->type == bk_types.t_float) return Eguarded(b, BK_BOXF, v->num, 0, BK_G_MEMORY);
     if (v->type == bk_types.t_int) return Eguarded(b, BK_BOXI, v->num, 0, BK_G_MEMORY);
     bk_ref p;
+    if (v->type == bk_types.t_str) return char_object(b, v->num);
     if (v->type == bk_types.t_complex) p = CALLH(b, BK_H_box_complex, v->num, v->num2);
     else if ((tn = bk_py_np_typenum(v->type)) == 14 || tn == 15) {
         bk_ref re = tn == 14 ? E(b, BK_S2F, v->num, 0) : v->num, im = tn == 14 ? E(b, BK_S2F, v->num2, 0) : v->num2;
@@ -213,6 +220,9 @@ bk_ref boxed(bk_builder *b, bk_val *v) {
     }
     if (v->type == bk_types.t_bool) {
         v->box = E(b, BK_BOXB, v->num, 0);
+        v->own = O_CONST;
+    } else if (v->type == bk_types.t_str && !v->maybe) {
+        v->box = char_object(b, v->num);
         v->own = O_CONST;
     } else if (v->maybe) {
         v->box = box_or_new(b, v);
@@ -371,6 +381,11 @@ void settle_boxes(bk_builder *b, uint64_t mask) {
         if (boxes[i]) CALLH(b, BK_H_box_unref, boxes[i]);
 }
 
+void vacate_homes(bk_builder *b, uint64_t mask) {
+    settle_boxes(b, mask);
+    each_borrower(b, secure_homes, mask);
+}
+
 /* does another value borrow from the slot? then its object outlives the slot */
 static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot) {
     for (uint32_t i = 0; i < b->st.n; i++) {
@@ -491,6 +506,7 @@ void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) { /* nobody borrows f
     if (l->type == bk_types.t_float) CALLH(b, BK_H_sync_f, KI(b, slot), l->num, p);
     else if (l->type == bk_types.t_int) CALLH(b, BK_H_sync_i, KI(b, slot), l->num, p);
     else if (l->type == bk_types.t_bool) CALLH(b, BK_H_sync_b, KI(b, slot), E(b, BK_B2I, l->num, 0), p);
+    else if (l->type == bk_types.t_str) CALLH(b, BK_H_sync_chr, KI(b, slot), l->num, p);
     else if (l->type == bk_types.t_complex) CALLH(b, BK_H_sync_c, KI(b, slot), KI(b, -1), l->num, l->num2, p);
     else {
         int tn = bk_py_np_typenum(l->type);
@@ -574,6 +590,7 @@ static void assume_seen(bk_builder *b, bk_val *v, const bk_seen *s) {
     guard_type(b, v, s->type);
     if (v->type == bk_types.t_float || v->type == bk_types.t_bool || (v->type == bk_types.t_int && !s->wide))
         unbox(b, v);
+    if (v->type == bk_types.t_str && (s->form & BK_STR_CHAR)) char_unbox(b, v, s->form & BK_STR_ASCII);
     if (v->type == bk_types.t_ndarray && s->nd.ndim) np_guard(b, v, &s->nd);
     else v->nd = s->nd;
 }
@@ -633,9 +650,9 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
     case V_RANGEIT:
         s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2, .c = KI(b, v->step)};
         break;
-    case V_SEQIT: /* aux: bit 0 a tuple, bit 1 the reference is moved */
+    case V_SEQIT:
         s = (bk_slot){.kind = BK_SK_SEQITER,
-                      .aux = (uint8_t)(v->tuple_seq | (v->own == O_OWNED) << 1),
+                      .aux = (uint8_t)((v->own == O_OWNED) << 1 | v->seq << 2),
                       .sub = v->obj,
                       .a = v->box,
                       .b = v->num};
@@ -672,6 +689,7 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         s = (bk_slot){.a = v->num, .b = v->box, .kind = BK_SK_I64};
         if (v->type == bk_types.t_float) s.kind = BK_SK_F64;
         else if (v->type == bk_types.t_bool) s.kind = BK_SK_BOOL;
+        else if (v->type == bk_types.t_str) s.kind = BK_SK_CHR;
         else if (v->type == bk_types.t_complex)
             s = (bk_slot){.kind = BK_SK_COMPLEX, .a = v->num, .b = v->num2, .c = v->box};
         else if (v->type != bk_types.t_int)

@@ -17,14 +17,20 @@ static bool range_fits(bk_obj *o, int64_t step) {
     return !__builtin_mul_overflow(len, step, &way) && !__builtin_add_overflow(start, way, &end);
 }
 
-static bool seq_fits(bk_obj *o, bk_obj *type) {
-    return alone(o) && word_at(o, type == bk_types.t_tuple_iterator ? bk_py->tupleiter_seq : bk_py->listiter_seq);
-}
+static bool seq_fits(bk_obj *o) { return alone(o) && word_at(o, bk_py->listiter_seq); }
 
 static bool same_key(bk_obj *o, const bk_ndkey *want) {
     bk_ndkey k;
     return bk_py_ndkey(o, &k) && k.typenum == want->typenum && k.ndim == want->ndim && k.writeable >= want->writeable &&
            k.unit_inner >= want->unit_inner;
+}
+
+int bk_entry_seqkind(bk_obj *type) {
+    bk_obj *const kinds[BK_NSEQ] = {bk_types.t_list_iterator, bk_types.t_tuple_iterator, bk_types.t_str_ascii_iterator,
+                                    bk_types.t_str_iterator,  bk_types.t_bytes_iterator, bk_types.t_bytearray_iterator};
+    for (int i = 0; i < BK_NSEQ; i++)
+        if (kinds[i] == type) return i;
+    return -1;
 }
 
 static bool iterator(bk_obj *o, bk_entrycheck *c) {
@@ -33,9 +39,9 @@ static bool iterator(bk_obj *o, bk_entrycheck *c) {
         c->step = word_at(o, bk_py->rangeiter_step);
         return range_fits(o, c->step);
     }
-    if (c->type != bk_types.t_list_iterator && c->type != bk_types.t_tuple_iterator) return false;
+    if (bk_entry_seqkind(c->type) < 0) return false;
     c->kind = EC_SEQIT;
-    return seq_fits(o, c->type);
+    return seq_fits(o);
 }
 
 bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c) {
@@ -61,7 +67,7 @@ static bool holds(const bk_entrycheck *c, bk_obj *o) {
         return (uint64_t)word_at(o, bk_py->layout.long_tag) < bk_py->layout.long_compact || bk_py_as_i64(o, &v);
     case EC_ND: return same_key(o, &c->nd);
     case EC_RANGEIT: return range_fits(o, c->step);
-    case EC_SEQIT: return seq_fits(o, c->type);
+    case EC_SEQIT: return seq_fits(o);
     default: return true;
     }
 }

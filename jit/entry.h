@@ -11,7 +11,8 @@ typedef enum {
     EC_INT,     /* an int that fits 64 bits */
     EC_ND,      /* exactly of `type`, with the array facts `nd` */
     EC_RANGEIT, /* a range iterator with step `step`, its end within 64 bits, owned by the frame alone */
-    EC_SEQIT    /* a list or tuple iterator (`type`) that is not exhausted, owned by the frame alone */
+    EC_SEQIT /* an iterator over a sequence (`type`, bk_entry_seqkind) that is not exhausted, owned by the frame alone
+              */
 } bk_entrykind;
 
 typedef struct {
@@ -24,5 +25,6 @@ typedef struct {
 
 /* the check that the object now in the slot passes; true: it is an iterator that native code can move on itself */
 bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c);
+int bk_entry_seqkind(bk_obj *type); /* bk_seqkind of an iterator type; -1: another */
 bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home);
 #endif

@@ -207,6 +207,7 @@ static bool check_snap_shape(vctx *v, uint32_t n) {
 static char slot_type(const bk_slot *s) {
     switch (s->kind) {
     case BK_SK_I64:
+    case BK_SK_CHR:
     case BK_SK_RANGE: return 'i';
     case BK_SK_F64:
     case BK_SK_COMPLEX: return 'f';

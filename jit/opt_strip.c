@@ -119,7 +119,9 @@ static bool at_chunk(strip *x, bk_ref first, bk_ref again, bool box, bk_ref *out
 }
 
 /* the operand that is a value's box, where there is one */
-static bool box_in_b(const bk_slot *s) { return s->kind == BK_SK_I64 || s->kind == BK_SK_F64 || s->kind == BK_SK_BOOL; }
+static bool box_in_b(const bk_slot *s) {
+    return s->kind == BK_SK_I64 || s->kind == BK_SK_F64 || s->kind == BK_SK_BOOL || s->kind == BK_SK_CHR;
+}
 static bool box_in_c(const bk_slot *s) { return s->kind == BK_SK_NP || s->kind == BK_SK_COMPLEX; }
 
 static bool pair_slot(strip *x, bk_slot e, bk_slot q, bk_slot *out) {

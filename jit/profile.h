@@ -9,6 +9,7 @@ enum { BK_NSEEN = 4 };
 typedef struct {
     bk_obj *type; /* strong reference */
     bk_ndkey nd;  /* ndarrays of a plain dtype (nd.ndim 0: not such an array) */
+    uint8_t form; /* str: BK_STR_* that all of them were */
     bool wide;    /* an int that does not fit 64 bits */
 } bk_seen;
 

@@ -25,7 +25,8 @@ static bool same_nd(bk_ndkey a, bk_ndkey b) {
 static bk_seen describe(bk_obj *value) {
     bk_seen s = {.type = bk_py_type(value)};
     int64_t v;
-    if (s.type == bk_types.t_int) s.wide = !bk_py_as_i64(value, &v);
+    if (s.type == bk_types.t_str) s.form = bk_py_str_form(value);
+    else if (s.type == bk_types.t_int) s.wide = !bk_py_as_i64(value, &v);
     else if (!bk_py_ndkey(value, &s.nd)) memset(&s.nd, 0, sizeof s.nd);
     return s;
 }
@@ -49,6 +50,7 @@ static void see_operand(bk_prof *p, int k, bk_obj *value) {
         bk_prof_news++;
     } else {
         o->wide |= s.wide;
+        o->form &= s.form;
         if (!same_nd(o->nd, s.nd)) memset(&o->nd, 0, sizeof o->nd);
     }
 }
@@ -57,7 +59,10 @@ void bk_prof_see(bk_prof *p, bk_obj *value) {
     if (p->nseen && known(&p->seen[0], value)) return;
     bk_seen s = describe(value);
     for (int k = 0; k < p->nseen; k++)
-        if (p->seen[k].type == s.type && p->seen[k].wide == s.wide && same_nd(p->seen[k].nd, s.nd)) return;
+        if (p->seen[k].type == s.type && p->seen[k].wide == s.wide && same_nd(p->seen[k].nd, s.nd)) {
+            p->seen[k].form &= s.form;
+            return;
+        }
     if (p->nseen == BK_NSEEN) {
         p->flags |= BK_PF_RESULT_MANY;
         return;
