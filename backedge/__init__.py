@@ -9,7 +9,7 @@
 """
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "config", "disabled", "explain", "jit", "stats"]
+__all__ = ["__version__", "config", "disabled", "explain", "jit", "on_event", "stats"]
 
 try:
     from . import _core
@@ -112,6 +112,19 @@ def stats():
     return {} if _core is None else _core.stats()
 
 
+def on_event(callback, *kinds):
+    """Call `callback(event)` with a dict for each thing that happens to a loop: recording, compiled, aborted, hot-exit,
+    invalidated... (`docs/tools.md`); only for those of `kinds` if any are named.
+
+    It is called soon after, on the thread where it happened, while backedge and other tools see nothing of what it
+    runs. An exception that it raises is reported as unraisable. Ends with `close()` of what this gives, or as a context
+    manager.
+    """
+    from . import _events
+
+    return _events.on_event(callback, *kinds)
+
+
 class Explanation(dict):
     """What backedge knows of one function: a dict that prints as a report."""
 
@@ -143,3 +156,12 @@ def explain(func):
             function=code.co_qualname, file=code.co_filename, line=code.co_firstlineno, loops=[], reason=_why_not
         )
     return Explanation(_core.explain(code))
+
+
+if _core is not None:
+    import os
+
+    if os.environ.get("BACKEDGE_LOG"):
+        from . import _events
+
+        _events.follow_workers()

@@ -1,6 +1,6 @@
 /* sys.monitoring: the tool's callbacks, which forward events to the driver, local events of code objects, and stepping
  * aside for other tools. */
-#include "embed.h"
+#include "listen.h"
 
 static PyObject *disable;   /* sys.monitoring.DISABLE */
 static PyObject *set_local; /* sys.monitoring.set_local_events */
@@ -17,6 +17,8 @@ static inline uint32_t offset_of(PyObject *o) {
 
 /* handlers may leave an exception that could not be raised where it belongs (bk_py_enter gave -1) */
 static inline PyObject *answer(PyThreadState *ts, int what) {
+    if (__builtin_expect(bk_listening & BK_LISTEN_CALL, 0) && bk_event_waiting() && !bk_raise_waiting(ts))
+        bk_listen_deliver();
     if (ts->current_exception) return NULL;
     return Py_NewRef(what == BK_DISABLE ? disable : Py_None);
 }

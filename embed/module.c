@@ -1,6 +1,7 @@
 /* The extension module backedge._core: set-up, and the functions that the Python package is made of. */
-#include "settings.h"
+#include "listen.h"
 #include "objects.h"
+#include "settings.h"
 
 static PyInterpreterState *owner; /* the interpreter that loaded the module */
 
@@ -78,6 +79,7 @@ static PyObject *core_codes(PyObject *self, PyObject *unused) {
 static PyObject *core_drain(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_driver_drain();
+    bk_listen_deliver();
     Py_RETURN_NONE;
 }
 
@@ -121,15 +123,10 @@ static PyObject *core_guard_kinds(PyObject *self, PyObject *unused) {
 }
 
 static PyObject *core_abort_reasons(PyObject *self, PyObject *unused) {
-    static const char *const names[] = {
-#define BK_ABORT(name, text) #name,
-#include "bk_aborts.def"
-#undef BK_ABORT
-    };
     PyObject *d = PyDict_New();
     (void)self, (void)unused;
-    for (size_t i = 0; d && i < sizeof names / sizeof *names; i++)
-        if (put_new(d, names[i], PyUnicode_FromString(bk_abort_texts[i])) < 0) Py_CLEAR(d);
+    for (size_t i = 0; d && bk_abort_names[i]; i++)
+        if (put_new(d, bk_abort_names[i], PyUnicode_FromString(bk_abort_texts[i])) < 0) Py_CLEAR(d);
     return d;
 }
 
@@ -146,6 +143,8 @@ static PyObject *core_stop(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_events_stop();
     bk_driver_stop();
+    bk_events_finish();
+    bk_listen_deliver();
     Py_RETURN_NONE;
 }
 
@@ -162,6 +161,7 @@ static PyObject *core_after_in_parent(PyObject *self, PyObject *unused) {
 static PyObject *core_after_in_child(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_driver_after_fork(true);
+    bk_listen_after_fork();
     Py_RETURN_NONE;
 }
 
@@ -180,6 +180,10 @@ static PyMethodDef methods[] = {
     {"params", core_params, METH_NOARGS, "settings: name -> (default, minimum, maximum, text)"},
     {"guard_kinds", core_guard_kinds, METH_NOARGS, "reasons to leave native code: name -> text"},
     {"abort_reasons", core_abort_reasons, METH_NOARGS, "reasons not to compile: name -> text"},
+    {"event_kinds", bk_listen_kinds, METH_NOARGS, "events: name -> text"},
+    {"log", bk_listen_log, METH_O, "log(path): write events there as JSON lines (%d: process id); None: no more"},
+    {"on_event", bk_listen_call, METH_O, "on_event(f): call f with each event's JSON text; None: no more"},
+    {"finish_events", bk_listen_finish, METH_NOARGS, "the last events of the process: each loop, the counters"},
     {"llvm", core_llvm, METH_NOARGS, "version of the code generator (loads it)"},
     {"stop", core_stop, METH_NOARGS, "stop compiling and forget all"},
     {NULL}};
@@ -240,8 +244,10 @@ static int core_exec(PyObject *module) {
     if ((why = bk_traits_init())) return import_error(why);
     if (at_exit(module) < 0 || at_fork() < 0) return -1;
     if (bk_events_init() < 0) return as_import_error();
+    if (bk_listen_init() < 0) return -1;
     owner = PyInterpreterState_Get();
     if (PyModule_AddStringConstant(module, "built_for", PY_VERSION) < 0) return -1;
+    if (PyModule_AddIntConstant(module, "LOG_VERSION", BK_LOG_VERSION) < 0) return -1;
     return 0;
 }
 

@@ -19,8 +19,8 @@ extern bk_params bk_config;                 /* the process-wide settings (enviro
 typedef struct {
     const char *name, *text;
 } bk_named;
-extern const bk_named bk_guard_kinds[]; /* ends with NULL names */
-extern const char *const bk_abort_texts[];
+extern const bk_named bk_guard_kinds[];                             /* ends with NULL names */
+extern const char *const bk_abort_texts[], *const bk_abort_names[]; /* by bk_abortreason; end with NULL */
 
 /* watch this code object (events on); params may be NULL: the process-wide ones apply. 0, or -1 with an exception set
  */

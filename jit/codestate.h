@@ -3,12 +3,14 @@
 #define BK_CODESTATE_H
 #include "bcflow.h"
 #include "build.h"
+#include "loopstat.h"
 #include "region.h"
 
 typedef enum { A_COLD, A_RECORDING, A_COMPILING, A_COMPILED, A_FAILED, A_BLACKLISTED } bk_anchorstate;
 
 /* A place where a region may begin: a loop header. */
 typedef struct {
+    bk_codestate *of;
     int32_t header; /* instruction */
     bk_anchorstate state;
     int64_t count; /* back edges since it was last reset */
@@ -28,6 +30,8 @@ typedef struct {
     uint32_t abort_line;
     char error[160];
     uint64_t back_edges; /* events seen */
+    bk_loopstat past;    /* counts of regions that are gone */
+    double ms[5];        /* compile time in all: build, opt, lower, llvm, emit */
 } bk_anchor;
 
 struct bk_codestate {
@@ -42,6 +46,7 @@ struct bk_codestate {
     bool enabled, recording;
     uint64_t rec_start_us, rec_events;
     uint64_t rec_session; /* the recording that last watched this code */
+    bk_anchor *rec_for;   /* the loop that the recording is for */
     unsigned events;      /* as set now */
     bk_anchor *anchors;
     uint32_t nanchors;

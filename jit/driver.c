@@ -1,5 +1,5 @@
 /* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
-#include "codestate.h"
+#include "event.h"
 #include <alloca.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ bk_codestate *bk_codestate_new(bk_obj *code) {
     s->left = calloc(s->ci->ninsns + 1, sizeof *s->left);
     if (!s->anchors || !s->left) goto fail;
     for (uint32_t i = 0, n = 0; i < s->ci->ninsns; i++)
-        if (s->flow->header[i]) s->anchors[n++].header = (int32_t)i;
+        if (s->flow->header[i]) s->anchors[n++] = (bk_anchor){.of = s, .header = (int32_t)i};
     s->params = bk_config;
     s->next = bk_codestates;
     s->prev = &bk_codestates;
@@ -61,8 +61,9 @@ static void drop_job(bk_anchor *a) {
     a->job = NULL;
 }
 
-/* takes r out of the anchor's list; the caller drops it */
+/* takes r out of the anchor's list, keeping its counts; the caller drops it */
 static void unlink_region(bk_anchor *a, bk_region *r) {
+    bk_loopstat_add(&a->past, r);
     if (a->relearn_of == r) a->relearn_of = NULL;
     if (a->replaces == r) a->replaces = NULL;
     for (bk_region **p = &a->region; *p; p = &(*p)->other)
@@ -97,6 +98,7 @@ static void forget_recording(bk_codestate *s) {
 }
 
 void bk_codestate_free(bk_codestate *s) {
+    bk_tell_last(s);
     forget_recording(s);
     for (bk_codestate *o = bk_codestates; o; o = o->next)
         if (o->rec_root == s) o->rec_root = NULL;
@@ -105,6 +107,7 @@ void bk_codestate_free(bk_codestate *s) {
     if (s->next) s->next->prev = s->prev;
     bk_profile_free(s->prof, s->ci);
     bk_arena_free(&s->arena);
+    for (uint32_t i = 0; i < s->nanchors; i++) bk_loopstat_free(&s->anchors[i].past);
     free(s->anchors);
     free(s->left);
     free(s);
@@ -167,7 +170,8 @@ static bool prepare_profile(bk_codestate *s) {
 
 static uint64_t sessions;
 
-static void record_start(bk_codestate *s, bk_codestate *root) {
+/* for_: the loop that got hot; NULL: s is called by what is being recorded for root */
+static void record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
     if (s->recording || !prepare_profile(s)) return;
     s->recording = true;
     s->rec_root = root;
@@ -179,6 +183,8 @@ static void record_start(bk_codestate *s, bk_codestate *root) {
         bk_py_refresh_known();
         s->rec_start_us = now_us();
         s->rec_events = 0;
+        s->rec_for = for_;
+        bk_tell(BK_EVT_RECORDING, for_, NULL, 0);
         bk_count.recordings++;
         for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].rec_visits = s->anchors[i].rec_new = 0;
     }
@@ -187,6 +193,7 @@ static void record_start(bk_codestate *s, bk_codestate *root) {
 
 static void record_stop(bk_codestate *root) {
     bk_codestate *s = root;
+    if (root->recording) bk_tell(BK_EVT_RECORDED, root->rec_for, NULL, 0);
     while (s) {
         bk_codestate *n = s->rec_next;
         s->rec_next = NULL;
@@ -215,7 +222,7 @@ int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
         bk_codestate *c = bk_py_codestate(callee, true);
         if (c && !c->recording && c->rec_session != root->rec_session && !c->ci->generator &&
             c->ci->ninsns <= s->params.inline_insns)
-            record_start(c, root);
+            record_start(c, root, NULL);
     }
     return s->left[i] == 0 || --s->left[i] == 0 ? BK_DISABLE : BK_KEEP;
 }
@@ -240,6 +247,7 @@ static void failed(bk_anchor *a, int why, uint32_t line, const char *text) {
         a->state = A_BLACKLISTED;
         bk_count.blacklisted++;
     }
+    bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, NULL, 0);
 }
 
 static bool budget_left(const bk_codestate *s) {
@@ -255,6 +263,8 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     bk_count.lower_ms += r->code.lower_ms;
     bk_count.llvm_ms += r->code.opt_ms;
     bk_count.emit_ms += r->code.emit_ms;
+    const double ms[] = {r->build_ms, r->opt_ms, r->code.lower_ms, r->code.opt_ms, r->code.emit_ms};
+    for (int i = 0; i < 5; i++) a->ms[i] += ms[i];
     if (r->failed) {
         failed(a, r->failed, s->ci->insns[a->header].line, r->error);
         bk_region_drop(r);
@@ -276,6 +286,7 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     a->abort = BK_AB_NONE;
     a->early = 0;
     bk_count.published++;
+    bk_tell(BK_EVT_COMPILED, a, r, 0);
     if (old) bk_region_drop(old);
 }
 
@@ -304,6 +315,7 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *repla
     bk_count.builds++;
     bk_count.build_ms += spent;
     if (!fn) {
+        a->ms[0] += spent;
         if (t) bk_ticket_free(t);
         free(checks);
         failed(a, why, line, NULL);
@@ -322,6 +334,7 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *repla
     a->compiles++;
     if (!a->region) a->state = A_COMPILING;
     bk_count.compiles++;
+    bk_tell(BK_EVT_COMPILING, a, r, 0);
     bk_worker_submit(r, s->params.sync);
     if (r->done) publish(s, a);
 }
@@ -426,10 +439,10 @@ static void relearn(bk_codestate *s, bk_anchor *a, const bk_region *r) {
     a->relearn = 8;
     a->relearn_of = (bk_region *)r;
     bk_count.recompiles++;
-    record_start(s, s);
+    record_start(s, s, a);
     for (uint32_t i = 0; s->recording && i < r->fn->ncodes; i++) {
         bk_codestate *c = bk_py_codestate(r->fn->codes[i], false);
-        if (c && c != s && c->prof && !c->recording) record_start(c, s);
+        if (c && c != s && c->prof && !c->recording) record_start(c, s, NULL);
     }
 }
 
@@ -441,6 +454,7 @@ static void penalise(bk_anchor *a, bk_region *r, uint32_t line) {
     a->early = 0;
     a->count = 0;
     a->threshold *= 16;
+    bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, r, 0);
     unlink_region(a, r);
     bk_region_drop(r);
 }
@@ -459,6 +473,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     bool often = a->early >= (uint32_t)s->params.early_leaves;
     if (!often && n % (uint32_t)s->params.hot_exit != 0) return;
     bk_count.hot_exits++;
+    bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
     if (a->compiles <= s->params.recompiles && worth_learning(a, r, x, kind)) {
         a->early = 0;
         relearn(s, a, r);
@@ -503,6 +518,7 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
 }
 
 static void invalidated(bk_anchor *a, bk_region *r) {
+    bk_tell(BK_EVT_INVALIDATED, a, r, 0);
     unlink_region(a, r);
     if (!a->region) a->state = A_RECORDING;
     a->abort = BK_AB_INVALIDATED;
@@ -548,7 +564,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     }
     if (++a->count < a->threshold) return BK_KEEP;
     a->state = A_RECORDING;
-    record_start(s, s);
+    record_start(s, s, a);
     return BK_KEEP;
 }
 

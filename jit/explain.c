@@ -1,5 +1,5 @@
 /* Facts for people: counters, and per code object its loops, exits and reasons. */
-#include "codestate.h"
+#include "event.h"
 #include <string.h>
 
 const bk_paraminfo bk_param_table[] = {
@@ -25,6 +25,11 @@ const char *const bk_abort_texts[] = {
 #include "bk_aborts.def"
 #undef BK_ABORT
     NULL};
+const char *const bk_abort_names[] = {
+#define BK_ABORT(name, text) #name,
+#include "bk_aborts.def"
+#undef BK_ABORT
+    NULL};
 
 static const char *const state_names[] = {"cold", "recording", "compiling", "compiled", "failed", "blacklisted"};
 
@@ -41,58 +46,112 @@ void bk_driver_stats(bk_writer *w) {
     w->real(w->ctx, "worker_cpu_ms", bk_worker_cpu_ms);
 }
 
-static void explain_exit(bk_writer *w, const bk_region *r, uint32_t i) {
-    const bk_exit *x = &r->code.exits[i];
-    const bk_origin *o = &r->fn->origins[r->fn->snaps[x->snap].org];
-    const bk_codeinfo *ci = o->code < r->fn->ncodes ? bk_py_codeinfo(r->fn->codes[o->code]) : NULL;
-    int kind = bk_exit_kind(r, x);
+/* `region`: the region's place in the list of regions; -1: gone */
+static void one_exit(bk_writer *w, const bk_exitstat *e, int region, int number) {
     w->dict(w->ctx, NULL);
-    w->num(w->ctx, "number", i);
-    w->num(w->ctx, "line", o->line);
-    w->num(w->ctx, "offset", o->offset);
-    w->str(w->ctx, "function", ci ? ci->name : NULL);
-    w->str(w->ctx, "kind", bk_guard_kinds[kind].name);
-    w->str(w->ctx, "text", bk_guard_kinds[kind].text);
-    w->num(w->ctx, "hoisted", x->ins && (r->fn->ins[x->ins].flags & BK_F_HOISTED) ? 1 : 0);
-    w->num(w->ctx, "count", r->exit_counts[i]);
+    if (number >= 0) w->num(w->ctx, "number", number);
+    w->num(w->ctx, "region", region);
+    w->num(w->ctx, "line", e->line);
+    w->num(w->ctx, "offset", e->offset);
+    w->str(w->ctx, "function", e->function);
+    w->str(w->ctx, "kind", bk_guard_kinds[e->kind].name);
+    w->str(w->ctx, "text", bk_guard_kinds[e->kind].text);
+    w->num(w->ctx, "hoisted", e->hoisted);
+    w->num(w->ctx, "count", (int64_t)e->count);
     w->end(w->ctx);
 }
 
-static void explain_region(bk_writer *w, const bk_region *r) {
-    static const char *const stages[] = {"trace", "opt", "llvm", "asm"};
+static void region_exits(bk_writer *w, const bk_region *r, int region) {
+    for (uint32_t i = 0; i < r->code.nexits; i++) {
+        const bk_exit *x = &r->code.exits[i];
+        const char *function;
+        const bk_origin *o = bk_exit_origin(r, x, &function);
+        bk_exitstat e = {(char *)function,      o->line,          o->offset, bk_exit_kind(r, x),
+                         bk_exit_hoisted(r, x), r->exit_counts[i]};
+        one_exit(w, &e, region, (int)i);
+    }
+}
+
+static const char *const phases[] = {"build", "opt", "lower", "llvm", "emit"};
+
+static void milliseconds(bk_writer *w, const double *ms) {
+    w->dict(w->ctx, "ms");
+    for (int i = 0; i < 5; i++) w->real(w->ctx, phases[i], ms[i]);
+    w->end(w->ctx);
+}
+
+static void stages(bk_writer *w, const bk_region *r) {
+    static const char *const names[] = {"trace", "opt", "llvm", "asm"};
+    w->dict(w->ctx, "stages");
+    for (int i = 0; i < 4; i++)
+        if (r->texts[i]) w->str(w->ctx, names[i], r->texts[i]);
+    w->end(w->ctx);
+}
+
+static void one_region(bk_writer *w, const bk_region *r) {
+    const double ms[] = {r->build_ms, r->opt_ms, r->code.lower_ms, r->code.opt_ms, r->code.emit_ms};
+    w->dict(w->ctx, NULL);
     w->num(w->ctx, "entries", (int64_t)r->entries);
     w->num(w->ctx, "code_bytes", (int64_t)r->code.code_bytes);
     w->num(w->ctx, "instructions", r->fn->nins);
-    w->dict(w->ctx, "ms");
-    w->real(w->ctx, "build", r->build_ms);
-    w->real(w->ctx, "opt", r->opt_ms);
-    w->real(w->ctx, "lower", r->code.lower_ms);
-    w->real(w->ctx, "llvm", r->code.opt_ms);
-    w->real(w->ctx, "emit", r->code.emit_ms);
-    w->end(w->ctx);
-    w->list(w->ctx, "exits");
-    for (uint32_t i = 0; i < r->code.nexits; i++) explain_exit(w, r, i);
-    w->end(w->ctx);
-    w->dict(w->ctx, "stages");
-    for (int i = 0; i < 4; i++)
-        if (r->texts[i]) w->str(w->ctx, stages[i], r->texts[i]);
+    milliseconds(w, ms);
+    stages(w, r);
     w->end(w->ctx);
 }
 
-static void explain_anchor(bk_writer *w, const bk_codestate *s, const bk_anchor *a) {
-    w->dict(w->ctx, NULL);
+/* of the loop's living regions: sums, exits, and each by itself. The newest region's stages are the loop's */
+static void explain_regions(bk_writer *w, const bk_anchor *a) {
+    uint64_t entries = a->past.entries, bytes = 0, instructions = 0;
+    for (const bk_region *r = a->region; r; r = r->other) {
+        entries += r->entries;
+        bytes += r->code.code_bytes;
+        instructions += r->fn->nins;
+    }
+    w->num(w->ctx, "entries", (int64_t)entries);
+    w->num(w->ctx, "code_bytes", (int64_t)bytes);
+    w->num(w->ctx, "instructions", (int64_t)instructions);
+    w->num(w->ctx, "past_regions", a->past.regions);
+    milliseconds(w, a->ms);
+    w->list(w->ctx, "exits");
+    int n = 0;
+    for (const bk_region *r = a->region; r; r = r->other) region_exits(w, r, n++);
+    for (uint32_t i = 0; i < a->past.n; i++) one_exit(w, &a->past.list[i], -1, -1);
+    w->end(w->ctx);
+    if (a->region) stages(w, a->region);
+    w->list(w->ctx, "regions");
+    for (const bk_region *r = a->region; r; r = r->other) one_region(w, r);
+    w->end(w->ctx);
+}
+
+void bk_loop_id(const bk_anchor *a, char *text, size_t size) {
+    const bk_codeinfo *ci = a->of->ci;
+    const bk_insn *in = &ci->insns[a->header];
+    snprintf(text, size, "%s:%u:%s@%u", ci->filename, in->line, ci->name, in->offset);
+}
+
+void bk_explain_identity(bk_writer *w, const bk_anchor *a) {
+    const bk_codeinfo *ci = a->of->ci;
+    char id[1024];
+    bk_loop_id(a, id, sizeof id);
+    w->str(w->ctx, "loop", id);
+    w->str(w->ctx, "file", ci->filename);
+    w->str(w->ctx, "function", ci->name);
+    w->num(w->ctx, "line", ci->insns[a->header].line);
+    w->num(w->ctx, "offset", ci->insns[a->header].offset);
+}
+
+void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
+    bk_explain_identity(w, a);
     w->str(w->ctx, "kind", "loop");
-    w->num(w->ctx, "line", s->ci->insns[a->header].line);
-    w->num(w->ctx, "offset", s->ci->insns[a->header].offset);
     w->str(w->ctx, "state", state_names[a->state]);
     w->str(w->ctx, "reason", a->state == A_COMPILED ? NULL : bk_abort_texts[a->abort]);
+    w->str(w->ctx, "abort", a->state == A_COMPILED ? NULL : bk_abort_names[a->abort]);
     w->num(w->ctx, "reason_line", a->abort_line);
     w->str(w->ctx, "detail", a->error[0] ? a->error : NULL);
     w->num(w->ctx, "back_edges", (int64_t)a->back_edges);
     w->num(w->ctx, "compiles", a->compiles);
     w->num(w->ctx, "penalties", a->penalties);
-    if (a->region) explain_region(w, a->region);
-    w->end(w->ctx);
+    explain_regions(w, a);
 }
 
 void bk_driver_explain(bk_obj *code, bk_writer *w) {
@@ -103,6 +162,10 @@ void bk_driver_explain(bk_obj *code, bk_writer *w) {
     w->num(w->ctx, "line", ci ? ci->firstline : 0);
     w->num(w->ctx, "enabled", s && s->enabled);
     w->list(w->ctx, "loops");
-    for (uint32_t i = 0; s && i < s->nanchors; i++) explain_anchor(w, s, &s->anchors[i]);
+    for (uint32_t i = 0; s && i < s->nanchors; i++) {
+        w->dict(w->ctx, NULL);
+        bk_explain_anchor(w, &s->anchors[i]);
+        w->end(w->ctx);
+    }
     w->end(w->ctx);
 }

@@ -1,0 +1,64 @@
+/* Counts of regions that were replaced, invalidated or given up, added up by the place and kind of their exits. */
+#include "loopstat.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_EXITS = 64 }; /* places kept per loop */
+
+const bk_origin *bk_exit_origin(const bk_region *r, const bk_exit *x, const char **function) {
+    const bk_origin *o = &r->fn->origins[r->fn->snaps[x->snap].org];
+    const bk_codeinfo *ci = o->code < r->fn->ncodes ? bk_py_codeinfo(r->fn->codes[o->code]) : NULL;
+    if (function) *function = ci ? ci->name : NULL;
+    return o;
+}
+
+bool bk_exit_hoisted(const bk_region *r, const bk_exit *x) {
+    return x->ins && (r->fn->ins[x->ins].flags & BK_F_HOISTED);
+}
+
+static bk_exitstat *find(bk_loopstat *st, const bk_exitstat *like) {
+    for (uint32_t i = 0; i < st->n; i++) {
+        bk_exitstat *e = &st->list[i];
+        if (e->offset == like->offset && e->line == like->line && e->kind == like->kind && e->hoisted == like->hoisted)
+            return e;
+    }
+    return NULL;
+}
+
+static bk_exitstat *append(bk_loopstat *st, const bk_exitstat *e, const char *function) {
+    if (st->n == MAX_EXITS) return NULL;
+    if (st->n == st->room) {
+        uint32_t room = st->room ? st->room * 2 : 8;
+        bk_exitstat *list = realloc(st->list, room * sizeof *list);
+        if (!list) return NULL;
+        st->list = list;
+        st->room = room;
+    }
+    st->list[st->n] = *e;
+    st->list[st->n].function = function ? strdup(function) : NULL;
+    return &st->list[st->n++];
+}
+
+void bk_loopstat_add(bk_loopstat *st, const bk_region *r) {
+    st->entries += r->entries;
+    st->regions++;
+    st->code_bytes += r->code.code_bytes;
+    for (uint32_t i = 0; r->exit_counts && i < r->code.nexits; i++) {
+        if (!r->exit_counts[i]) continue;
+        const bk_exit *x = &r->code.exits[i];
+        const char *function;
+        const bk_origin *o = bk_exit_origin(r, x, &function);
+        bk_exitstat e = {
+            .line = o->line, .offset = o->offset, .kind = bk_exit_kind(r, x), .hoisted = bk_exit_hoisted(r, x)};
+        bk_exitstat *have = find(st, &e);
+        if (!have) have = append(st, &e, function);
+        if (have) have->count += r->exit_counts[i];
+        st->exits += r->exit_counts[i];
+    }
+}
+
+void bk_loopstat_free(bk_loopstat *st) {
+    for (uint32_t i = 0; i < st->n; i++) free(st->list[i].function);
+    free(st->list);
+    *st = (bk_loopstat){0};
+}
