@@ -63,7 +63,7 @@ def on_event(callback, *kinds):
     return subscription
 
 
-# ---- worker processes --------------------------------------------------------------------------------------------------
+# ---- worker processes ----
 # Those of multiprocessing end by os._exit, without atexit functions: their last events (each loop's totals) are written
 # by a finalizer of its own. Finalizers are forgotten when a worker starts, then functions registered "after fork" run.
 _following = False
