@@ -15,13 +15,30 @@ except ImportError:
     np = None
 
 
+_nan_bits_count = True
+
+
+@contextlib.contextmanager
+def any_nan():
+    """Within it, all NaNs are equal. Which operand's sign an operation on two NaNs keeps is an accident in CPython:
+    `nan + -nan` differs between the cold and the specialised instruction and operator.add (tests/test_fuzz.py)."""
+    global _nan_bits_count
+    _nan_bits_count = False
+    try:
+        yield
+    finally:
+        _nan_bits_count = True
+
+
 def _bits(x):
-    return struct.pack("<d", x).hex()
+    return struct.pack("<d", x).hex() if x == x or _nan_bits_count else "any nan"
 
 
 def _np_bits(array):
     if array.dtype.char in "gG":  # 80-bit numbers have padding that says nothing
         return str([repr(x) for x in array.ravel()])
+    if array.dtype.kind in "fc" and not _nan_bits_count:
+        array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
     return array.tobytes().hex()
 
 
