@@ -81,6 +81,7 @@ typedef struct bk_vslot {
     uint8_t repr, vkind, nkids, own;
     uint8_t seq;
     bool dead, nd_ok, simple;
+    bool unboxes; /* R_NUM of an int: takes boxed ones too, leaving where one does not fit 64 bits */
     bk_ndkey nd;
     bk_obj *type, *konst;
     uint64_t homes;

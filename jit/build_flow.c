@@ -118,6 +118,17 @@ static void expect_homes(bk_builder *b, const bk_version *ver, const bk_vslot *s
     bk_restart(b);
 }
 
+/* An int arrives unboxed where the version has it boxed in its home: build again, unboxing it on every way there. A
+ * version for each combination would multiply with those of the loops around. */
+static void prefer_unboxed(bk_builder *b, const bk_version *ver, const bk_vslot *s, const bk_val *v, uint32_t slot) {
+    if (s->type == bk_types.t_int && v->type == bk_types.t_int) prefer(b, ver, v, slot);
+}
+
+/* an int in a box, which may turn out not to fit 64 bits */
+static bool boxed_int(const bk_val *v) {
+    return v->kind == V_VAL && v->type == bk_types.t_int && !v->num && !v->maybe && (v->clean || v->box);
+}
+
 static bool num_without_guard(const bk_val *v) {
     return v->num || (v->box && !v->maybe && is_num(v) && v->type != bk_types.t_int);
 }
@@ -134,6 +145,11 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
     if (p.outer_local && pref && p.dead && (!v->clean || v->kind == V_NULL || v->simple || simple_type(v->type))) {
         s->repr = R_NUM;
         s->type = pref;
+        return;
+    }
+    if (p.outer_local && !p.dead && pref == bk_types.t_int && boxed_int(v)) {
+        s->repr = R_NUM;
+        s->unboxes = true;
         return;
     }
     s->simple = v->kind == V_NULL || v->simple || simple_type(v->type);
@@ -188,11 +204,13 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         }
         if (p.outer_local && is_char(v) && (!s->type || s->type == v->type)) return true;
         if (p.dead) prefer(b, ver, v, p.slot);
+        else if (p.outer_local) prefer_unboxed(b, ver, s, v, p.slot);
         return false;
     case R_NUM:
         if (p.outer_local && p.dead && v->type != s->type) prefer(b, ver, v, p.slot);
         if (p.outer_local && p.dead) /* what the slot holds may be kept, if nobody waits for its death */
             return !v->clean || v->kind == V_NULL || v->simple || simple_type(v->type);
+        if (s->unboxes && boxed_int(v)) return true;
         if (v->kind != V_VAL || v->type != s->type || !num_without_guard(v)) return false;
         if (p.outer_local) return true;
         if (!v->box || v->own == O_CONST) return true;
@@ -399,6 +417,19 @@ static void fit_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg
 static void expect_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     if (p.outer_local && s->repr == R_NUM && v->type == s->type) expect_homes(b, arg, s, v, p.slot);
 }
+/* what needs a guard comes before the conversions that have effects */
+static void unbox_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
+    bool *begun = arg;
+    if (s->repr != R_NUM || !s->unboxes || !boxed_int(v)) return;
+    if (!*begun) begin_insn(b, TOPF(b)->pc);
+    *begun = true;
+    if (v->clean && !v->box) {
+        v->box = Eimm(b, BK_HLOAD, 0, p.slot);
+        v->own = O_HOMES;
+        v->homes = home_bit(p.slot);
+    }
+    unbox(b, v);
+}
 static void convert_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)arg;
     convert(b, s, v, p);
@@ -554,8 +585,9 @@ void flow_goto(bk_builder *b, uint32_t pc, bool back) {
     }
     bk_version *v = find_version(b, active);
     each_slot(b, v, &b->st, expect_slot, v);
-    bool is_back = false;
+    bool is_back = false, begun = false;
     for (uint32_t i = 0; back && i < before.nloops; i++) is_back |= before.loops[i] == v->no;
+    each_slot(b, v, &b->st, unbox_slot, &begun);
     uint64_t vacated = 0;
     each_slot(b, v, &b->st, vacated_slot, &vacated);
     if (vacated) vacate_homes(b, vacated);

@@ -414,7 +414,6 @@ bool build_unpack(bk_builder *b, uint32_t n) {
     bool list = t->type == bk_types.t_list;
     build_len(b, t, &len);
     guard(b, E(b, BK_EQ, len, KI(b, n)), BK_G_SIZE);
-    check_release(b, t);
     bk_ref items = list ? Eload(b, BK_M_PTR, BK_A_ITEMPTR, t->box, bk_py->list_items) : 0;
     bk_val kids[16];
     for (uint32_t i = 0; i < n; i++) {
@@ -423,7 +422,7 @@ bool build_unpack(bk_builder *b, uint32_t n) {
         if (i == 0) apply_seen(b, &kids[i], prof(b));
     }
     bk_val owner = pop(b);
-    if (owner.own == O_OWNED) {
+    if (owner.own == O_OWNED) { /* it may die here, which runs nothing: its items live on */
         begin_effect(b);
         for (uint32_t i = 0; i < n; i++) secure(b, &kids[i]);
         release(b, &owner);

@@ -155,6 +155,19 @@ bool fits(const bk_val *v) {
     return tn < 0 || tn < 13 || tn == 14 || tn == 15;
 }
 
+/* what was found out about an object holds for the locals that it was loaded from, too */
+static void share(bk_builder *b, const bk_val *v) {
+    const bk_bframe *f = TOPF(b);
+    for (uint32_t i = 0; i < f->ci->nlocals; i++) {
+        bk_val *l = &f->slots[i];
+        if (l == v || l->kind != V_VAL || l->maybe || !l->box || l->box != v->box) continue;
+        if (l->type && l->type != v->type) continue;
+        l->type = v->type;
+        l->num = v->num;
+        l->num2 = v->num2;
+    }
+}
+
 bk_ref unbox(bk_builder *b, bk_val *v) {
     if (v->num) return v->num;
     if (v->type == bk_types.t_float) v->num = E(b, BK_UNBOXF, v->box, 0);
@@ -164,6 +177,7 @@ bk_ref unbox(bk_builder *b, bk_val *v) {
         v->num = Eload(b, BK_M_F64, BK_A_CONST, v->box, bk_py->complex_real);
         v->num2 = Eload(b, BK_M_F64, BK_A_CONST, v->box, bk_py->complex_imag);
     } else v->num = unbox_np(b, v, bk_py_np_typenum(v->type));
+    if (v->num && !v->maybe) share(b, v);
     return v->num;
 }
 

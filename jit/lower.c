@@ -118,6 +118,7 @@ static void function_attrs(bk_lw *L) {
     for (unsigned p = 1; p <= 3; p++) {
         add_attr(L, p, "noundef", 0);
         add_attr(L, p, "nonnull", 0);
+        add_attr(L, p, "align", 8); /* or loads from them could not be speculated */
         if (p > 1) add_attr(L, p, "noalias", 0);
     }
     if (L->fn->nhome) add_attr(L, 1, "dereferenceable", (uint64_t)L->fn->nhome * 8);

@@ -129,9 +129,10 @@ static LLVMValueRef volatile_word(bk_lw *L, LLVMTypeRef t, LLVMValueRef at) {
 
 void bk_box_poll(bk_lw *L, bk_ref r) {
     const bk_layout *y = L->o->layout;
-    LLVMTypeRef t = y->breaker_bytes == 4 ? L->i32 : L->i64;
+    bool low = y->breaker_mask == 0xff; /* one byte of a little-endian word: a compare with memory, no register */
+    LLVMTypeRef t = low ? L->i8 : y->breaker_bytes == 4 ? L->i32 : L->i64;
     LLVMValueRef w = volatile_word(L, t, context(L, offsetof(bk_ctx, breaker)));
-    w = LLVMBuildAnd(L->b, w, LLVMConstInt(t, y->breaker_mask, 0), "");
+    if (!low) w = LLVMBuildAnd(L->b, w, LLVMConstInt(t, y->breaker_mask, 0), "");
     bk_exit_unless(L, r, LLVMBuildICmp(L->b, LLVMIntEQ, w, LLVMConstInt(t, 0, 0), ""));
 }
 

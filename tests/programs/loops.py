@@ -530,3 +530,69 @@ def unpack_error(n):
     for a, b in pairs:
         s += a * b
     return s
+
+
+@case(([5, 3, 9, 1, 7, 3, 8, 2, 6, 4] * 8,))
+def quicksort_with_a_stack(values):
+    """Nested while loops whose ints come boxed from a tuple and are counted on unboxed."""
+    a = list(values)
+    stack = [(0, len(a) - 1)]
+    while stack:
+        lo, hi = stack.pop()
+        if lo >= hi:
+            continue
+        pivot = a[(lo + hi) >> 1]
+        i, j = lo, hi
+        while i <= j:
+            while a[i] < pivot:
+                i += 1
+            while a[j] > pivot:
+                j -= 1
+            if i <= j:
+                a[i], a[j] = a[j], a[i]
+                i += 1
+                j -= 1
+        stack.append((lo, j))
+        stack.append((i, hi))
+    return a, lo, hi, i, j
+
+
+@case((60, 0), (60, 1), (60, 2))
+def int_from_a_tuple_then_wide(n, k):
+    """The boxed int that a place takes unboxed does not fit 64 bits, or is none."""
+    pairs = [(i, [i + 1, 2**70 + i, float(i)][k if i > 40 else 0]) for i in range(n)]
+    total = 0
+    seen = []
+    while pairs:
+        a, b = pairs.pop()
+        j = b
+        while j > a:
+            j -= 1
+            if j > 10**6:
+                seen.append(j)
+                break
+        total += a
+        seen.append((a, b, j, type(j).__name__))
+    return total, seen
+
+
+class Noisy:
+    def __init__(self, log, n):
+        self.log = log
+        self.n = n
+
+    def __del__(self):
+        self.log.append(self.n)
+
+
+@case((50,))
+def unpacked_owner_dies(n):
+    log = []
+    stack = [(Noisy(log, i), i) for i in range(n)]
+    lists = [[Noisy(log, -i), i] for i in range(n)]
+    total = 0
+    while stack:
+        x, i = stack.pop()
+        y, j = lists.pop()
+        total += i + j + len(log)
+    return total, log, x.n, y.n
