@@ -79,6 +79,7 @@ typedef struct {
     const bk_layout *layout;
     const bk_helperinfo *helpers;
     const int32_t *valid; /* GVALID tests *valid != 0 */
+    void *undo_log;       /* BK_UNDO_BYTES for UNDOLOG; all code may share it: nothing else runs while it is in use */
     int level;            /* 0 fast compile, 1 normal, 2 hot */
     bool want_llvm, want_asm;
     uint64_t stress_seed; /* 0 off; else guards fail on purpose, pseudo-randomly (about 1 in stress_one_in) */

@@ -53,7 +53,7 @@ typedef enum {
     X(REFCNT, "refcount")                                                                                              \
     X(TYPE, "type") X(SIZE, "size") X(ITEMPTR, "itemptr") X(ITEMS, "items") X(FLOAT, "float") X(INST, "instance")      \
         X(NDHEAD, "ndhead") X(DATA, "data") X(KEYS, "keys") X(HOME, "home") X(ITER, "iter") X(CELL, "cell")            \
-            X(BUFHEAD, "bufhead") X(STATE, "state")
+            X(BUFHEAD, "bufhead") X(STATE, "state") X(UNDO, "undo")
 /* clang-format on */
 typedef enum {
 #define X(n, text) BK_A_##n,
@@ -61,6 +61,8 @@ typedef enum {
 #undef X
         BK_NALIAS
 } bk_alias;
+
+enum { BK_UNDO_BYTES = 8192 }; /* of the undo log (UNDOLOG) */
 
 enum {
     BK_F_NSW = 1,
@@ -99,6 +101,8 @@ typedef struct {
     bk_blk succ[2];
     uint8_t nsucc;       /* BR: [0] when true, [1] when false */
     bool header;         /* a loop header: preds[0] is its preheader, all others are back edges */
+    bool rare;           /* header of a loop that runs in rare cases only: not worth vectors */
+    uint32_t most;       /* header: passes through the body at most, each time the loop is entered; 0: not known */
     bool preheader;      /* ends in JMP to a header; entry_snap is the state on that edge */
     uint32_t entry_snap; /* preheader: leaving by this snapshot is always right at its end */
     uint32_t count;      /* how often recording saw it, for weights */

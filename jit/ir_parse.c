@@ -308,6 +308,8 @@ static void block(parser *ps, bk_blk n) {
     for (;;) {
         if (at(ps, "header")) b->header = true;
         else if (at(ps, "preheader")) b->preheader = true, b->entry_snap = numbered(ps, 's');
+        else if (at(ps, "most")) b->most = (uint32_t)number(ps);
+        else if (at(ps, "rare")) b->rare = true;
         else if (at(ps, "count")) b->count = (uint32_t)number(ps);
         else if (at(ps, "preds")) predecessors(ps, b);
         else return;

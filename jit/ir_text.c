@@ -134,6 +134,8 @@ static void print_block(const bk_fn *f, bk_blk n, FILE *out) {
     fprintf(out, "b%u:", n);
     if (b->header) fputs(" header", out);
     if (b->preheader) fprintf(out, " preheader s%u", b->entry_snap);
+    if (b->most) fprintf(out, " most %u", b->most);
+    if (b->rare) fputs(" rare", out);
     if (b->count) fprintf(out, " count %u", b->count);
     if (b->npreds) fputs(" preds", out);
     for (uint32_t i = 0; i < b->npreds; i++) fprintf(out, " b%u", b->preds[i]);

@@ -1,5 +1,6 @@
 /* Control flow: the order of blocks, loops, phis, branch weights. */
 #include "lower.h"
+#include <llvm-c/DebugInfo.h>
 #include <stdlib.h>
 
 /* Checks that a block ends as its successors say; the walk below relies on it. */
@@ -92,7 +93,7 @@ static void find_vectorizable(bk_lw *L, uint8_t *dirty) {
         if (L->loop[b] && !clean_block(L, b)) dirty[L->loop[b] - 1] = 1;
     }
     for (uint32_t k = 0; k < L->nrpo; k++)
-        if (L->fn->blocks[L->rpo[k]].header && !dirty[L->rpo[k]]) L->vectorize = true;
+        if (L->fn->blocks[L->rpo[k]].header && !L->fn->blocks[L->rpo[k]].rare && !dirty[L->rpo[k]]) L->vectorize = true;
 }
 
 void bk_flow_loops(bk_lw *L) {
@@ -173,6 +174,18 @@ static LLVMValueRef branch_weights(bk_lw *L, bk_blk b) {
     return bk_lw_weights(L, (uint32_t)(16 * t + 1), (uint32_t)(16 * f + 1));
 }
 
+/* a back edge to the header of a rare loop: no vectors, no unrolling */
+static void leave_alone(bk_lw *L, LLVMValueRef branch) {
+    LLVMMetadataRef off = LLVMValueAsMetadata(LLVMConstInt(L->i1, 0, 0));
+    LLVMMetadataRef vec[2] = {LLVMMDStringInContext2(L->cx, "llvm.loop.vectorize.enable", 26), off};
+    LLVMMetadataRef unroll = LLVMMDStringInContext2(L->cx, "llvm.loop.unroll.disable", 24);
+    LLVMMetadataRef self = LLVMTemporaryMDNode(L->cx, NULL, 0);
+    LLVMMetadataRef m[3] = {self, LLVMMDNodeInContext2(L->cx, vec, 2), LLVMMDNodeInContext2(L->cx, &unroll, 1)};
+    LLVMMetadataRef loop = LLVMMDNodeInContext2(L->cx, m, 3);
+    LLVMMetadataReplaceAllUsesWith(self, loop); /* LLVM tells loops apart by a node that names itself */
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(L->cx, "llvm.loop", 9), LLVMMetadataAsValue(L->cx, loop));
+}
+
 void bk_flow_branch(bk_lw *L, bk_blk b, const bk_ins *i) {
     const bk_block *bl = &L->fn->blocks[b];
     LLVMBasicBlockRef other = L->first[bl->succ[1]];
@@ -187,4 +200,6 @@ void bk_flow_branch(bk_lw *L, bk_blk b, const bk_ins *i) {
     LLVMValueRef br = LLVMBuildCondBr(L->b, bk_lw_val(L, i->a), L->first[bl->succ[0]], other);
     LLVMValueRef w = branch_weights(L, b);
     if (w) LLVMSetMetadata(br, L->md_prof, w);
+    for (int k = 0; k < 2; k++)
+        if (L->fn->blocks[bl->succ[k]].rare && in_loop(L, b, bl->succ[k])) leave_alone(L, br);
 }

@@ -204,6 +204,7 @@ LLVMValueRef bk_lower_op(bk_lw *L, bk_ref r, const bk_ins *i) {
     if (!v) v = conversion(L, i);
     if (!v) v = comparison(L, i);
     if (!v && i->op == BK_PADD) v = pointer_add(L, i);
+    if (!v && i->op == BK_UNDOLOG) v = bk_lw_kp(L, (const char *)L->o->undo_log + i->imm);
     if (!v) bk_lw_fail(L, "%%%u (%s) is not supported", r, bk_ops[i->op].name);
     return v;
 }

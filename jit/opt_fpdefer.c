@@ -1,94 +1,34 @@
 /* Deferring NumPy's floating-point warnings: the tests of results in an innermost loop are ORed into one value, which
  * is tested once. It pays when no other guard is left inside, for then the loop may become vectors.
  *
- * A loop that stores nothing (a reduction) is tested when it ends; if a result was not finite, the interpreter runs it
- * (a strip of it) again from the preheader's entry snapshot, and NumPy warns at the right place.
- *
- * A loop that stores is run twice: first a copy without the stores and with the tests, then, if all was finite, the
- * loop itself without tests. So nothing was stored when a test fails, and code that a warning runs or an error that it
- * becomes sees the arrays as they should be. Both runs must compute the same: the loop may write only buffer data, and
- * none that it reads. Guards before the loop compare the extents that the accesses span; a loop that stores through a
- * base it also loads from is left alone. */
-#include "opt_loop.h"
+ * The test stands where the loop (a strip of it) ends; if a result was not finite, the interpreter runs it again from
+ * the preheader's entry snapshot, and NumPy warns at the right place. A loop that stores keeps an undo log and first
+ * takes its stores back, so that code that a warning runs, or an error that it becomes, sees the arrays as they should
+ * be. */
+#include "opt_undo.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ACCESS = 24, MAX_SUMS = 8 };
+enum { MAX_SUMS = 8 };
 enum {
 #define BK_GUARD(name, text, sentence) KIND_##name,
 #include "bk_guards.def"
 #undef BK_GUARD
 };
 
-/* accesses of one base, index and scale */
-typedef struct {
-    bk_ref base, index; /* base: invariant, or varying (then `root` + `way`); index: 0, invariant or linear */
-    bk_ref root, way;   /* base = padd root, way */
-    uint8_t scale;
-    int64_t lo, hi; /* offsets: first byte, one past the last */
-    bool store;
-    bk_ref from, to; /* extent, as integers, once computed */
-} access;
-
 typedef struct {
     bk_opt *o;
     bk_fn *f;
     bk_loop *l;
-    access acc[MAX_ACCESS];
-    uint32_t nacc, nguards;
+    uint32_t nguards;
     bool stores;
     bk_blk exit, body;
-    bk_iv iv; /* of the access being computed */
     uint32_t snap;
     bk_ref *out; /* per block: the OR at its end */
     bk_blk sum_head;
     bk_ref sums[MAX_SUMS]; /* header phis to be tested at the end */
     uint32_t nsums;
 } defer;
-
-/* the induction phi that v follows through sums and products with invariants; 0 none, or nothing bounds it */
-static bk_ref follows(defer *x, bk_ref v) {
-    for (int depth = 0; depth < 8; depth++) {
-        const bk_ins *in = &x->f->ins[v];
-        if (in->op == BK_PHI)
-            return bk_iv_get(x->l, v, x->body, &x->iv) && x->iv.stop && x->iv.fixed && !x->iv.rotated ? v : 0;
-        if (in->op != BK_ADD && in->op != BK_SUB && in->op != BK_MUL) return 0;
-        bool a = bk_variant(x->l, in->a), b = bk_variant(x->l, in->b);
-        if (a == b) return 0;
-        v = a ? in->a : in->b;
-    }
-    return 0;
-}
-
-static bool split_address(defer *x, const bk_ins *in, access *a) {
-    const bk_ins *base = &x->f->ins[in->a];
-    int64_t size = bk_mem_size(in);
-    *a = (access){.base = in->a, .index = in->b, .scale = in->scale, .lo = in->imm, .hi = in->imm + size};
-    a->store = in->op == BK_STORE;
-    bool moving = a->index && bk_variant(x->l, a->index);
-    if (moving && !follows(x, a->index)) return false;
-    if (!bk_variant(x->l, a->base)) return true;
-    if (moving || base->op != BK_PADD || bk_variant(x->l, base->a)) return false;
-    a->root = base->a;
-    a->way = base->b;
-    return follows(x, a->way) != 0;
-}
-
-static bool add_access(defer *x, const bk_ins *in) {
-    access a;
-    if (!split_address(x, in, &a)) return false;
-    x->stores |= a.store;
-    for (uint32_t i = 0; i < x->nacc; i++) {
-        access *b = &x->acc[i];
-        if (b->base != a.base || b->index != a.index || b->scale != a.scale || b->store != a.store) continue;
-        if (a.lo < b->lo) b->lo = a.lo;
-        if (a.hi > b->hi) b->hi = a.hi;
-        return true;
-    }
-    if (x->nacc == MAX_ACCESS) return false;
-    x->acc[x->nacc++] = a;
-    return true;
-}
 
 static bool check_ins(defer *x, bk_ref r) {
     const bk_ins *in = &x->f->ins[r];
@@ -97,8 +37,7 @@ static bool check_ins(defer *x, bk_ref r) {
         if (!(in->flags & BK_F_FPCHECK)) return false;
         x->nguards++;
         return true;
-    case BK_STORE: return in->alias == BK_A_DATA && add_access(x, in);
-    case BK_LOAD: return in->alias != BK_A_DATA || add_access(x, in);
+    case BK_STORE: x->stores = true; return in->alias == BK_A_DATA;
     case BK_JMP:
     case BK_BR:
     case BK_PHI: return true;
@@ -107,31 +46,25 @@ static bool check_ins(defer *x, bk_ref r) {
     }
 }
 
-/* A load and a store through one base are most likely of one place: re-running is not the same. */
-static bool stores_what_it_loads(const defer *x) {
-    for (uint32_t i = 0; i < x->nacc; i++)
-        for (uint32_t k = 0; k < x->nacc; k++) {
-            const access *s = &x->acc[i], *t = &x->acc[k];
-            if (!s->store || t->store) continue;
-            if (s->base == t->base || (s->root && s->root == t->root)) return true;
-        }
-    return false;
+/* Does the index or base v move by whole elements only? */
+static bool unit_step(const defer *x, bk_ref v) {
+    const bk_fn *f = x->f;
+    while (v && bk_variant(x->l, v) && f->ins[v].op != BK_PHI) {
+        if (f->ins[v].op != BK_ADD && f->ins[v].op != BK_SUB) return false;
+        v = bk_variant(x->l, f->ins[v].a) ? f->ins[v].a : f->ins[v].b;
+    }
+    return true;
 }
 
-/* A loop that will not become vectors costs more when it is run twice: unit steps only, no calls. */
-static bool twice_pays(const defer *x) {
+/* A log costs more than tests in a loop that will not become vectors: unit steps only, no calls. */
+static bool log_pays(const defer *x) {
     const bk_fn *f = x->f;
-    for (uint32_t i = 0; i < x->nacc; i++) {
-        bk_ref v = x->acc[i].index;
-        if (x->acc[i].root) return false;
-        while (v && bk_variant(x->l, v) && f->ins[v].op != BK_PHI) {
-            if (f->ins[v].op == BK_MUL) return false;
-            v = bk_variant(x->l, f->ins[v].a) ? f->ins[v].a : f->ins[v].b;
-        }
-    }
     for (uint32_t i = 0; i < x->l->nblocks; i++)
-        for (uint32_t k = 0; k < f->blocks[x->l->blocks[i]].nins; k++)
-            if (f->ins[f->blocks[x->l->blocks[i]].ins[k]].op == BK_CALL) return false;
+        for (uint32_t k = 0; k < f->blocks[x->l->blocks[i]].nins; k++) {
+            const bk_ins *in = &f->ins[f->blocks[x->l->blocks[i]].ins[k]];
+            bool data = (in->op == BK_LOAD || in->op == BK_STORE) && in->alias == BK_A_DATA;
+            if (in->op == BK_CALL || (data && (bk_variant(x->l, in->a) || !unit_step(x, in->b)))) return false;
+        }
     return true;
 }
 
@@ -154,61 +87,7 @@ static bool check_shape(defer *x) {
         /* a header that does the work and leaves after it: its phis are not the last values */
         if (i == 0 && (x->nguards || x->stores)) return false;
     }
-    return x->nguards > 0 && (!x->stores || (!stores_what_it_loads(x) && twice_pays(x)));
-}
-
-/* ---- extents ------------------------------------------------------------------------------------------------ */
-
-static bk_ref pre(defer *x, bk_op op, bk_ref a, bk_ref b) { return bk_emit(x->f, x->l->pre, op, BK_X, a, b, 0); }
-
-static bk_ref at_value(defer *x, bk_ref v, bk_ref i) {
-    if (v == x->iv.phi) return i;
-    if (!bk_variant(x->l, v)) return v;
-    const bk_ins in = x->f->ins[v];
-    bk_ref a = at_value(x, in.a, i), b = at_value(x, in.b, i);
-    return pre(x, (bk_op)in.op, a, b);
-}
-
-/* the address of access a, without its offsets, with the induction variable at i */
-static bk_ref address_at(defer *x, const access *a, bk_ref i) {
-    bk_fn *f = x->f;
-    bk_ref p = pre(x, BK_P2I, a->root ? a->root : a->base, 0);
-    if (a->root) p = pre(x, BK_ADD, p, at_value(x, a->way, i));
-    if (!a->index) return p;
-    bk_ref n = bk_variant(x->l, a->index) ? at_value(x, a->index, i) : a->index;
-    return pre(x, BK_ADD, p, pre(x, BK_MUL, n, bk_ki(f, a->scale)));
-}
-
-static void extent(defer *x, access *a) {
-    bk_fn *f = x->f;
-    bk_ref v = a->root ? a->way : a->index && bk_variant(x->l, a->index) ? a->index : 0;
-    bk_ref first, last;
-    if (!v) {
-        first = last = address_at(x, a, 0);
-    } else {
-        follows(x, v); /* sets x->iv */
-        bk_ref end = x->iv.inclusive ? x->iv.stop : pre(x, BK_ADD, x->iv.stop, bk_ki(f, x->iv.up ? -1 : 1));
-        first = address_at(x, a, x->iv.start);
-        last = address_at(x, a, end);
-    }
-    bk_ref up = pre(x, BK_LE, first, last);
-    bk_ref lo = bk_emit(f, x->l->pre, BK_SELECT, BK_I, up, first, last);
-    bk_ref hi = bk_emit(f, x->l->pre, BK_SELECT, BK_I, up, last, first);
-    a->from = pre(x, BK_ADD, lo, bk_ki(f, a->lo));
-    a->to = pre(x, BK_ADD, hi, bk_ki(f, a->hi));
-}
-
-static void guard_disjoint(defer *x) {
-    for (uint32_t i = 0; i < x->nacc; i++) extent(x, &x->acc[i]);
-    bk_ref all = 0;
-    for (uint32_t i = 0; i < x->nacc; i++)
-        for (uint32_t k = 0; k < x->nacc && !x->f->oom; k++) {
-            const access *s = &x->acc[i], *t = &x->acc[k];
-            if (!s->store || t->store) continue;
-            bk_ref one = pre(x, BK_OR, pre(x, BK_LE, s->to, t->from), pre(x, BK_LE, t->to, s->from));
-            all = all ? pre(x, BK_AND, all, one) : one;
-        }
-    if (all) bk_emit_guard(x->f, x->l->pre, BK_GUARD, all, 0, x->snap, KIND_HOISTED);
+    return x->nguards > 0 && (!x->stores || log_pays(x));
 }
 
 /* ---- the OR ------------------------------------------------------------------------------------------------- */
@@ -281,6 +160,13 @@ static bool sums_up(defer *x, bk_ref v) {
     return false;
 }
 
+/* not 0 unless value v (0: not known) is finite, and condition c holds. v - v is +0.0 for a finite v, else NaN: vectors
+ * need two operations for that, and four for the condition. */
+static bk_ref sign_of_bad(defer *x, bk_blk b, uint32_t *at, bk_ref v, bk_ref c) {
+    if (v && x->f->ins[v].type == BK_F) return put(x, b, at, BK_FBITS, put(x, b, at, BK_FSUB, v, v), 0);
+    return put(x, b, at, BK_B2I, put(x, b, at, BK_NOT, c, 0), 0);
+}
+
 static void collect(defer *x, bk_blk b, bk_ref bad) {
     bk_fn *f = x->f;
     for (uint32_t i = 0; i < f->blocks[b].nins && !f->oom; i++) {
@@ -290,19 +176,9 @@ static void collect(defer *x, bk_blk b, bk_ref bad) {
         x->o->st->fpdeferred++;
         bk_ref v = tested(f, r);
         if (v && (covered(f, b, i, v) || sums_up(x, v))) continue;
-        bk_ref no = put(x, b, &i, BK_NOT, f->ins[r].a, 0);
-        bad = put(x, b, &i, BK_OR, bad, put(x, b, &i, BK_B2I, no, 0));
+        bad = put(x, b, &i, BK_OR, bad, sign_of_bad(x, b, &i, v, f->ins[r].a));
     }
     x->out[b] = bad;
-}
-
-static void drop_guards(defer *x) {
-    bk_fn *f = x->f;
-    for (uint32_t n = 0; n < x->l->nblocks; n++)
-        for (uint32_t i = 0; i < f->blocks[x->l->blocks[n]].nins; i++) {
-            bk_ref r = f->blocks[x->l->blocks[n]].ins[i];
-            if (f->ins[r].op == BK_GUARD) bk_drop(x->o, r);
-        }
 }
 
 /* blocks in reverse postorder, the header first: their tests become one value, which is returned as it is when the
@@ -318,128 +194,57 @@ static bk_ref collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
     return x->out[blocks[0]];
 }
 
-static void test(defer *x, bk_blk b, uint32_t at, bk_ref bad) {
-    bk_fn *f = x->f;
-    bk_ref fine = put(x, b, &at, BK_EQ, bad, bk_ki(f, 0));
+static bk_ref all_finite(defer *x, bk_blk b, uint32_t *at, bk_ref bad) {
+    bk_ref fine = put(x, b, at, BK_EQ, bad, bk_ki(x->f, 0));
     for (uint32_t k = 0; k < x->nsums; k++)
-        fine = put(x, b, &at, BK_AND, fine, put(x, b, &at, BK_FFINITE, x->sums[k], 0));
-    bk_ref g = put(x, b, &at, BK_GUARD, fine, 0);
+        fine = put(x, b, at, BK_AND, fine, put(x, b, at, BK_FFINITE, x->sums[k], 0));
+    return fine;
+}
+
+static void test_at_end(defer *x, bk_ref bad) {
+    bk_fn *f = x->f;
+    uint32_t at = 0;
+    const bk_block *e = &f->blocks[x->exit];
+    while (at < e->nins && f->ins[e->ins[at]].op == BK_PHI) at++;
+    bk_ref g = put(x, x->exit, &at, BK_GUARD, all_finite(x, x->exit, &at, bad), 0);
     if (!g) return;
     f->ins[g].snap = x->snap;
     f->ins[g].imm = KIND_FPWARN;
     f->ins[g].flags |= BK_F_HOISTED | BK_F_FPCHECK;
 }
 
-/* ---- the copy without stores -------------------------------------------------------------------------------- */
-
-static bk_ref mapped(const bk_ref *map, uint32_t n, bk_ref r) { return r < n && map[r] ? map[r] : r; }
-
-static void copy_ins(defer *x, bk_ref r, bk_blk to, bk_ref *map) {
+/* head -> test -> exit, or -> roll back and leave */
+static void test_or_undo(defer *x, bk_undo *u, bk_ref bad) {
     bk_fn *f = x->f;
-    bk_ins in = f->ins[r];
-    if (in.op == BK_STORE) return;
-    bk_ref c = bk_ins_new(f, (bk_op)in.op, (bk_type)in.type, 0, 0, 0);
-    if (!c) return;
-    if (bk_ops[in.op].nargs == '*') {
-        uint32_t n = in.b;
-        bk_ref *list = malloc((n + 1) * sizeof *list);
-        if (!list) {
-            f->oom = 1;
-            return;
-        }
-        memcpy(list, f->args + in.a, n * sizeof *list);
-        in.a = bk_args_new(f, list, n);
-        free(list);
-    }
-    f->ins[c] = in;
-    bk_insert(f, to, f->blocks[to].nins, c);
-    map[r] = c;
+    bk_blk test = bk_block_new(f), back = bk_block_new(f);
+    uint32_t at = 0;
+    bk_undo_record(u);
+    if (f->oom) return;
+    bk_block *h = &f->blocks[x->l->head];
+    h->succ[h->succ[0] != x->exit] = test;
+    bk_grow(f, (void **)&f->blocks[test].preds, &f->blocks[test].pcap, 1, sizeof(bk_blk));
+    if (f->oom) return;
+    f->blocks[test].preds[f->blocks[test].npreds++] = x->l->head;
+    f->blocks[x->exit].preds[0] = test;
+    bk_ref fine = all_finite(x, test, &at, bad);
+    bk_emit(f, test, BK_BR, BK_V, fine, 0, 0);
+    f->blocks[test].succ[f->blocks[test].nsucc++] = x->exit;
+    f->blocks[test].prob[0] = 2000;
+    f->blocks[test].prob[1] = 1;
+    f->blocks[test].count = f->blocks[x->exit].count;
+    bk_edge(f, test, back);
+    bk_undo_rollback(u, back, x->snap, KIND_FPWARN);
 }
 
-static void copy_edges(defer *x, const bk_blk *bmap, bk_blk from, bk_blk after) {
-    bk_fn *f = x->f;
-    const bk_block *b = &f->blocks[from];
-    bk_block *c = &f->blocks[bmap[from]];
-    if (!bk_grow(f, (void **)&c->preds, &c->pcap, b->npreds, sizeof *c->preds)) return;
-    for (uint32_t k = 0; k < b->npreds; k++) c->preds[k] = b->preds[k] == x->l->pre ? x->l->pre : bmap[b->preds[k]];
-    for (uint32_t k = 0; k < b->nsucc; k++) c->succ[k] = b->succ[k] == x->exit ? after : bmap[b->succ[k]];
-    c->npreds = b->npreds;
-    c->nsucc = b->nsucc;
-    c->header = b->header;
-    c->count = b->count;
-    memcpy(c->prob, b->prob, sizeof c->prob);
-}
-
-/* copies the loop to bmap[]; `after` is where the copy ends */
-static void copy_loop(defer *x, bk_blk *bmap, bk_ref *map, uint32_t nins, bk_blk after) {
-    bk_fn *f = x->f;
-    const bk_loop *l = x->l;
-    for (uint32_t i = 0; i < l->nblocks && !f->oom; i++) {
-        bk_blk b = l->blocks[i];
-        for (uint32_t k = 0; k < f->blocks[b].nins && !f->oom; k++) copy_ins(x, f->blocks[b].ins[k], bmap[b], map);
-        copy_edges(x, bmap, b, after);
-    }
-    for (uint32_t i = 0; i < l->nblocks && !f->oom; i++) {
-        const bk_block *c = &f->blocks[bmap[l->blocks[i]]];
-        for (uint32_t k = 0; k < c->nins; k++)
-            for (uint32_t p = 0, n = bk_nopnds(f, c->ins[k]); p < n; p++) {
-                bk_ref *v = bk_opnd(f, c->ins[k], p);
-                *v = mapped(map, nins, *v);
-            }
-    }
-}
-
-/* pre -> copy -> after (the test, now the preheader) -> the loop */
-static void insert_copy(defer *x, bk_blk *bmap, bk_ref *map, uint32_t nins) {
-    bk_fn *f = x->f;
-    bk_loop *l = x->l;
-    bk_blk after = bk_block_new(f), *order = malloc(l->nblocks * sizeof *order);
-    for (uint32_t i = 0; order && i < l->nblocks; i++) order[i] = bmap[l->blocks[i]] = bk_block_new(f);
-    free(x->out);
-    x->out = calloc(f->nblocks, sizeof *x->out);
-    if (!order || !x->out) f->oom = 1;
-    if (!f->oom) copy_loop(x, bmap, map, nins, after);
-    if (!f->oom) {
-        bk_block *a = &f->blocks[after];
-        bk_ref bad = collect_all(x, order, l->nblocks);
-        bk_emit(f, after, BK_JMP, BK_V, 0, 0, 0);
-        test(x, after, 0, bad);
-        bk_grow(f, (void **)&a->preds, &a->pcap, 1, sizeof *a->preds);
-        if (!f->oom) a->preds[a->npreds++] = order[0];
-        a->succ[a->nsucc++] = l->head;
-        a->preheader = true;
-        a->entry_snap = x->snap;
-        a->count = f->blocks[l->pre].count;
-        f->blocks[l->pre].succ[0] = order[0];
-        f->blocks[l->head].preds[0] = after;
-    }
-    free(order);
-}
-
-static bool run_twice(defer *x) {
-    bk_fn *f = x->f;
-    guard_disjoint(x);
-    uint32_t nins = f->nins;
-    bk_ref *map = calloc(nins, sizeof *map);
-    bk_blk *bmap = calloc(f->nblocks, sizeof *bmap);
-    if (map && bmap) insert_copy(x, bmap, map, nins);
-    else f->oom = 1;
-    free(map);
-    free(bmap);
-    if (!f->oom) drop_guards(x);
-    return !f->oom;
-}
-
-static bool test_at_end(defer *x) {
-    bk_fn *f = x->f;
-    x->out = calloc(f->nblocks, sizeof *x->out);
+static bool defer_tests(defer *x) {
+    bk_undo u;
+    if (x->stores && !bk_undo_plan(&u, x->l, x->body)) return true;
+    x->out = calloc(x->f->nblocks, sizeof *x->out);
     if (!x->out) return false;
     bk_ref bad = collect_all(x, x->l->blocks, x->l->nblocks);
-    uint32_t at = 0;
-    const bk_block *e = &f->blocks[x->exit];
-    while (at < e->nins && f->ins[e->ins[at]].op == BK_PHI) at++;
-    test(x, x->exit, at, bad);
-    return !f->oom;
+    if (x->stores) test_or_undo(x, &u, bad);
+    else test_at_end(x, bad);
+    return !x->f->oom;
 }
 
 /* Where tests stay: one is needless if a later one covers it and leaves to the same state, with nothing between them
@@ -470,7 +275,7 @@ static bool defer_loop(bk_opt *o, bk_blk head) {
     if (ok && bk_loop_get(&l, o->f, cfg, head)) {
         *x = (defer){.o = o, .f = o->f, .l = &l, .snap = o->f->blocks[l.pre].entry_snap};
         if (check_shape(x)) {
-            ok = x->stores ? run_twice(x) : test_at_end(x);
+            ok = defer_tests(x);
             bk_sweep(o->f);
         }
         free(x->out);

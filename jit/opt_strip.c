@@ -11,7 +11,7 @@
  * bytecode, before the first iteration and after one, slot by slot. So each slot is a phi of the two; such a phi is
  * found in the header, or made. C is the preheader of the inner loop, too: leaving there is right at each chunk's
  * start. */
-#include "opt_loop.h"
+#include "opt_undo.h"
 #include <stdlib.h>
 
 typedef struct {
@@ -22,7 +22,8 @@ typedef struct {
     uint8_t exit_side;
     bk_ref poll, branch;
     bk_iv iv;
-    uint32_t snap;
+    uint32_t snap, most; /* most: iterations of a chunk */
+    bool fpchecks;
 } strip;
 
 /* effects other than stores, and guards that would keep the loop from becoming vectors, make it not worth it */
@@ -44,6 +45,7 @@ static bool check_block(strip *x, bk_blk b) {
             continue;
         }
         bool effect = in->op == BK_STORE || in->op == BK_GUARD;
+        x->fpchecks |= in->op == BK_GUARD;
         if (!plain(f, r) || (effect && (x->poll || b == x->head))) return false;
     }
     for (uint32_t s = 0; s < bl->nsucc; s++)
@@ -186,13 +188,23 @@ static bk_ref compare(strip *x, bk_blk b, bk_ref i, bk_ref stop) {
     return emit(x, b, x->iv.inclusive ? BK_LE : BK_LT, x->iv.up ? i : stop, x->iv.up ? stop : i);
 }
 
+/* Stores whose results are still to be tested are logged (opt_fpdefer.c): no more of them than the log has room for. */
+static uint32_t chunk_size(const strip *x) {
+    uint32_t bytes = x->fpchecks ? bk_undo_bytes(x->f, x->l->blocks, x->l->nblocks) : 0;
+    uint32_t room = bytes ? BK_UNDO_BYTES / bytes / 32 * 32 : 0;
+    return room && room < x->o->p->strip ? room : x->o->p->strip;
+}
+
 /* where the chunk that starts at j ends. The distance is right as an unsigned number when j is before stop. */
 static bk_ref limit(strip *x, bk_ref j) {
     bk_fn *f = x->f;
     bk_blk c = x->chunk;
     bool up = x->iv.up;
     int64_t step = f->ins[x->iv.step].imm, size;
-    if (__builtin_mul_overflow(up ? step : -step, (int64_t)x->o->p->strip, &size) || size <= 0) size = INT64_MAX;
+    if (__builtin_mul_overflow(up ? step : -step, (int64_t)x->most, &size) || size <= 0) {
+        size = INT64_MAX;
+        x->most = 0;
+    }
     bk_ref far = up ? emit(x, c, BK_SUB, x->iv.stop, j) : emit(x, c, BK_SUB, j, x->iv.stop);
     bk_ref more = emit(x, c, BK_ULT, bk_ki(f, size), far);
     bk_ref before = emit(x, c, BK_LT, up ? j : x->iv.stop, up ? x->iv.stop : j);
@@ -206,7 +218,8 @@ static void connect(strip *x) {
     pre->succ[0] = x->chunk;
     bk_block *c = &f->blocks[x->chunk], *k = &f->blocks[x->check];
     c->header = c->preheader = true;
-    c->count = h->count / (x->o->p->strip ? x->o->p->strip : 1) + 1;
+    c->count = h->count / x->o->p->strip + 1;
+    h->most = x->most;
     c->succ[c->nsucc++] = x->head;
     h->preds[0] = x->chunk;
     h->succ[x->exit_side] = x->check;
@@ -256,6 +269,7 @@ static void transform(strip *x) {
     bk_unlink(f, x->poll);
     bk_insert(f, x->chunk, f->blocks[x->chunk].nins, x->poll);
     f->ins[x->poll].snap = x->snap;
+    x->most = chunk_size(x);
     bk_ref lim = limit(x, chunk_phi(x, x->iv.phi));
     emit(x, x->chunk, BK_JMP, 0, 0);
     bk_ref old = f->ins[x->branch].a;

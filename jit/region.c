@@ -123,9 +123,11 @@ void bk_region_compile(bk_region *r) {
         return;
     }
     static uint64_t stress_state;
+    static _Alignas(64) char undo_log[BK_UNDO_BYTES];
     bk_compile_opts o = {.layout = &bk_py->layout,
                          .helpers = bk_helpers,
                          .valid = &r->valid,
+                         .undo_log = undo_log,
                          .level = r->level,
                          .want_llvm = bk_keep_stages >> 2 & 1,
                          .want_asm = bk_keep_stages >> 3 & 1,

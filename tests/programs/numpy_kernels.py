@@ -1,0 +1,113 @@
+"""Small NumPy kernels whose loops become vectors or keep an undo log: stencils, filters, masks, overlapping views."""
+
+import warnings
+
+import numpy as np
+from diff.harness import case
+
+N = 300
+
+
+def wave(n=N):
+    return (np.arange(n) * 37 % 101) * 0.25 - 9.0
+
+
+def spiked(n=N, at=(170, 171, 290), value=1.7e308):
+    a = np.abs(wave(n))
+    a[list(at)] = value
+    return a
+
+
+@case((wave(), 20), (spiked(), 20), (spiked(at=(1,)), 3), (spiked(at=(N - 2,)), 3))
+def stencil_1d(a, rounds):
+    b = a.copy()
+    for _ in range(rounds):
+        for i in range(1, len(a) - 1):
+            b[i] = 0.25 * (a[i - 1] + a[i + 1]) + 0.5 * a[i]
+        a, b = b, a
+    return a, b
+
+
+@case((wave(3000),), (spiked(3000, at=(1023, 1024, 2999)),))
+def store_only_when_large(a):
+    out = np.zeros(len(a))
+    for i in range(len(a)):
+        x = a[i] * 3.0
+        if x > 20.0:
+            out[i] = x
+        elif x < -20.0:
+            out[i - 1] = x - 1.0
+    return out
+
+
+@case((wave(2000), 0.5), (np.ones(2000), 1.5), (spiked(2000, at=(1999,)), 1.5))
+def running_product_in_place(a, k):
+    for i in range(1, len(a)):
+        a[i] = a[i] + a[i - 1] * k
+    return a
+
+
+def overlapping(shift):
+    base = spiked(1500, at=(700, 1200))
+    return base, base[shift:], base[: len(base) - shift]
+
+
+@case(*[lambda s=s: overlapping(s) for s in (1, 2, 7, 64)])
+def two_overlapping_outputs(base, u, v):
+    for i in range(min(len(u), len(v)) - 1):
+        x = base[i] * 4.0
+        u[i] = x + 1.0
+        v[i] = x - 1.0
+        u[i + 1] = x
+    return base
+
+
+@case((spiked(1200, at=(600, 900)),))
+def a_warning_sees_the_array_as_it_should_be(a):
+    out = np.zeros(len(a))
+    seen = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *rest, **more: seen.append((str(message), out.copy(), a.copy()))
+        for i in range(len(a)):
+            out[i] = a[i] * 2.0
+            a[i] = out[i] - 1.0
+    return seen, out, a
+
+
+@case((spiked(1200, at=(1100,)),), (spiked(1200, at=(899,)),))
+def an_error_sees_the_array_as_it_should_be(a):
+    out = np.zeros(len(a))
+    i = -1
+    try:
+        with np.errstate(over="raise"):
+            for i in range(len(a)):
+                out[i] = a[i] * 2.0
+    except FloatingPointError as e:
+        return str(e), i, out
+    return i, out
+
+
+@case((np.full(400, 1e308),))
+def sum_that_is_infinite_already(a):
+    s = 0.0
+    out = np.zeros(len(a))
+    for r in range(3):
+        for i in range(len(a)):
+            out[i] = a[i] * 0.5
+            s += out[i]
+    return s, out
+
+
+@case((wave(), np.zeros(N, "f4")), (spiked(), np.zeros(N, "f4")))
+def results_in_single_precision(a, out):
+    for i in range(len(a) - 1, 0, -1):
+        out[i] = a[i] * 0.5
+    return out
+
+
+@case((wave(700), np.full(700, 2, "u1").view("?")), (spiked(700, at=(650,)), np.full(700, 3, "u1").view("?")))
+def mask_of_odd_bytes(a, mask):
+    for i in range(0, len(a), 3):
+        mask[i] = a[i] * 2.0 > 10.0
+    return mask.view("u1")
