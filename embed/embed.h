@@ -102,6 +102,8 @@ bool bk_raise_waiting(PyThreadState *ts);
 /* events.c */
 int bk_events_init(void);
 void bk_events_stop(void);
+/* PY_START of all code, on or off (off while other tools are active). 0, or -1 with an exception set */
+int bk_events_set_global(bool start);
 /* the events that are on for a code object */
 unsigned bk_events_of(PyCodeObject *co);
 /* sets them, whatever exceptions wait. 0, or -1 with an exception set */

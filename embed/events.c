@@ -1,9 +1,11 @@
 /* sys.monitoring: the tool's callbacks, which forward events to the driver, local events of code objects, and stepping
  * aside for other tools. */
 #include "listen.h"
+#include "watchall.h"
 
-static PyObject *disable;   /* sys.monitoring.DISABLE */
-static PyObject *set_local; /* sys.monitoring.set_local_events */
+static PyObject *disable;        /* sys.monitoring.DISABLE */
+static PyObject *set_local;      /* sys.monitoring.set_local_events */
+static PyObject *set_everywhere; /* sys.monitoring.set_events */
 static PyObject *tool_id;
 static long ev_jump, ev_start, ev_insn; /* this interpreter's bits */
 static bool stopped = true, paused, registering;
@@ -40,7 +42,7 @@ static PyObject *on_start(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self, (void)n;
     if (stopped) return Py_NewRef(disable);
     if ((PyObject *)bkp_code(f) != args[0]) Py_RETURN_NONE;
-    return answer(ts, bk_on_start(args[0], (bk_frame *)f));
+    return answer(ts, bk_watchall_on() ? bk_watchall_start(ts, f, args[0]) : bk_on_start(args[0], (bk_frame *)f));
 }
 
 static PyObject *on_insn(PyObject *self, PyObject *const *args, Py_ssize_t n) {
@@ -80,6 +82,15 @@ int bk_py_set_events(bk_obj *code, unsigned events, bool rearm) {
     return bk_events_set(co, bk_raise_events(co, events), rearm);
 }
 
+int bk_events_set_global(bool start) {
+    if (stopped) return 0;
+    PyObject *m = PyLong_FromLong(start && !paused ? ev_start : 0), *args[] = {tool_id, m}, *r = NULL;
+    if (m) r = PyObject_Vectorcall(set_everywhere, args, 2, NULL);
+    Py_XDECREF(m);
+    Py_XDECREF(r);
+    return r ? 0 : -1;
+}
+
 static bool has_event(const uint8_t *tools, long mask) {
     return (tools[__builtin_ctzl((unsigned long)mask)] >> BK_TOOL & 1) != 0;
 }
@@ -106,6 +117,7 @@ static void set_paused(bool on) {
     paused = on;
     PyObject *saved = PyErr_GetRaisedException();
     bk_driver_pause(on);
+    if (bk_watchall_on() && bk_events_set_global(true) < 0) PyErr_Clear();
     PyErr_SetRaisedException(saved);
 }
 
@@ -181,8 +193,10 @@ int bk_events_init(void) {
     home_interp = PyInterpreterState_Get();
     disable = PyObject_GetAttrString(monitoring, "DISABLE");
     set_local = PyObject_GetAttrString(monitoring, "set_local_events");
+    set_everywhere = PyObject_GetAttrString(monitoring, "set_events");
     tool_id = PyLong_FromLong(BK_TOOL);
-    if (!disable || !set_local || !tool_id || claim(monitoring) < 0 || register_all(monitoring) < 0) return -1;
+    if (!disable || !set_local || !set_everywhere || !tool_id || claim(monitoring) < 0 || register_all(monitoring) < 0)
+        return -1;
     if (PySys_AddAuditHook(audit, NULL) < 0) return -1;
     stopped = false;
     set_paused(tool_active(home_interp));

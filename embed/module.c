@@ -2,6 +2,7 @@
 #include "listen.h"
 #include "objects.h"
 #include "settings.h"
+#include "watchall.h"
 
 static PyInterpreterState *owner; /* the interpreter that loaded the module */
 
@@ -184,6 +185,10 @@ static PyMethodDef methods[] = {
     {"log", bk_listen_log, METH_O, "log(path): write events there as JSON lines (%d: process id); None: no more"},
     {"on_event", bk_listen_call, METH_O, "on_event(f): call f with each event's JSON text; None: no more"},
     {"finish_events", bk_listen_finish, METH_NOARGS, "the last events of the process: each loop, the counters"},
+    {"watch", bk_watchall_set, METH_O,
+     "watch(decide): watch all code for which decide(file name, module name) is true"},
+    {"run_script", bk_run_script, METH_O, "run_script(path): run it as python would; the status, -1 interrupted"},
+    {"run_module", bk_run_module, METH_VARARGS, "run_module(name, alter_argv): the same by runpy"},
     {"llvm", core_llvm, METH_NOARGS, "version of the code generator (loads it)"},
     {"stop", core_stop, METH_NOARGS, "stop compiling and forget all"},
     {NULL}};

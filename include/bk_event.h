@@ -31,6 +31,7 @@ void bk_log_line(const char *text, size_t n);
 void bk_log_after_fork(void (*header)(bk_writer *w, void *ctx), void *ctx);
 
 /* ---- callbacks: lines wait here until they can be delivered ------------------------------------------------------ */
+void bk_event_put(const char *text); /* copied; dropped when memory is out or too many wait */
 /* the oldest line, malloc'ed, new; NULL none */
 char *bk_event_take(void);
 bool bk_event_waiting(void);
@@ -38,7 +39,8 @@ void bk_event_forget(void);
 
 /* in a forked child: loops' counts begin anew, so that logs of parent and child can be added up */
 void bk_events_after_fork(void);
-/* `t` counts from now */
+/* `t`, and: it counts from now */
+double bk_events_ms(void);
 void bk_events_set_clock(void);
 /* the last events of the process: one per loop that was seen, and the counters. Only once */
 void bk_events_finish(void);

@@ -1,77 +1,16 @@
-/* Events: made, written to the log, queued for callbacks. */
+/* Events: what each says of a loop. */
 #include "event.h"
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-unsigned bk_listening;
-const bk_named bk_event_kinds[] = {
-#define BK_EVENT(name, text, sentence) {text, sentence},
-#include "bk_events.def"
-#undef BK_EVENT
-    {NULL, NULL}};
-
-enum { MAX_QUEUED = 10000 }; /* a callback that never gets its turn must not eat the memory */
-typedef struct queued {
-    struct queued *next;
-    char *text;
-} queued;
-static queued *first, **last = &first;
-static unsigned nqueued;
 static bool finished;
 static bk_json buffer; /* reused; events are made with the GIL held, and making one runs no Python code */
-
-char *bk_event_take(void) {
-    queued *q = first;
-    if (!q) return NULL;
-    char *text = q->text;
-    first = q->next;
-    if (!first) last = &first;
-    nqueued--;
-    free(q);
-    return text;
-}
-
-bool bk_event_waiting(void) { return first != NULL; }
-
-void bk_event_forget(void) {
-    for (char *text; (text = bk_event_take());) free(text);
-}
-
-static void enqueue(const char *text) {
-    queued *q = nqueued < MAX_QUEUED ? malloc(sizeof *q) : NULL;
-    char *copy = q ? strdup(text) : NULL;
-    if (!copy) {
-        free(q);
-        return;
-    }
-    *q = (queued){NULL, copy};
-    *last = q;
-    last = &q->next;
-    nqueued++;
-}
-
-static double clock_start;
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double now = (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-    if (!clock_start) clock_start = now;
-    return now - clock_start;
-}
-
-void bk_events_set_clock(void) {
-    clock_start = 0;
-    (void)now_ms();
-}
 
 static bk_writer begin(bk_eventkind kind) {
     bk_json_reset(&buffer);
     bk_writer w = bk_json_writer(&buffer);
     w.dict(w.ctx, NULL);
     w.str(w.ctx, "event", bk_event_kinds[kind].name);
-    w.real(w.ctx, "t", now_ms());
+    w.real(w.ctx, "t", bk_events_ms());
     return w;
 }
 
@@ -79,7 +18,7 @@ static void finish(bk_writer *w) {
     w->end(w->ctx);
     if (buffer.failed) return;
     if (bk_listening & BK_LISTEN_LOG) bk_log_line(buffer.text, buffer.n);
-    if (bk_listening & BK_LISTEN_CALL) enqueue(buffer.text);
+    if (bk_listening & BK_LISTEN_CALL) bk_event_put(buffer.text);
 }
 
 static void reason(bk_writer *w, const bk_anchor *a) {

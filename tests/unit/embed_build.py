@@ -26,7 +26,8 @@ def build(directory, extra=()):
     ]
     sources += [
         os.path.join(ROOT, f)
-        for f in ("guards/assume.c", "jit/helpers.c", "jit/bytecodes.c", "tests/unit/embed_module.c")
+        for f in """guards/assume.c jit/helpers.c jit/bytecodes.c jit/event_queue.c jit/json.c jit/log.c
+            tests/unit/embed_module.c""".split()
     ]
     includes = ["-I", os.path.join(ROOT, "include"), "-isystem", include, "-isystem", os.path.join(include, "internal")]
     subprocess.run(

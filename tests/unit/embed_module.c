@@ -20,6 +20,11 @@ const bk_named bk_guard_kinds[] = {
 #include "bk_guards.def"
 #undef BK_GUARD
     {NULL, NULL}};
+const char *const bk_abort_names[] = {
+#define BK_ABORT(id, text) #id,
+#include "bk_aborts.def"
+#undef BK_ABORT
+    NULL};
 const char *const bk_abort_texts[] = {
 #define BK_ABORT(id, text) text,
 #include "bk_aborts.def"
@@ -55,6 +60,8 @@ int bk_driver_disable(bk_obj *code) {
 bool bk_driver_enabled(bk_obj *code) { return bk_events_of(code) != 0; }
 void bk_driver_drain(void) { note("drain "); }
 void bk_driver_stop(void) { note("stop "); }
+void bk_events_finish(void) {}
+void bk_events_after_fork(void) {}
 void bk_driver_before_fork(void) { note("before_fork "); }
 void bk_driver_after_fork(bool child) { note(child ? "child " : "parent "); }
 void bk_driver_pause(bool on) { note(on ? "pause " : "resume "); }

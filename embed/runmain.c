@@ -1,0 +1,66 @@
+/* Runs a program as python's own command line does, from inside a running Python: with the same functions of CPython,
+ * and with our frames taken off the thread's stack meanwhile, so that neither tracebacks nor frames nor the recursion
+ * limit tell the difference. */
+#include "watchall.h"
+#include <errno.h>
+
+typedef struct {
+    bkp_frame *frame;
+    int recursion;
+} hidden;
+
+static hidden hide(PyThreadState *ts) {
+    hidden h = {bkp_current(ts), ts->py_recursion_remaining};
+    bkp_set_current(ts, NULL);
+    ts->py_recursion_remaining = ts->py_recursion_limit;
+    _PyRuntime.signals.unhandled_keyboard_interrupt = 0;
+    return h;
+}
+
+/* the program may have changed the limit: what is left is what it would be had it been set before */
+static PyObject *back(PyThreadState *ts, hidden h, int limit, bool failed) {
+    bkp_set_current(ts, h.frame);
+    ts->py_recursion_remaining = h.recursion + ts->py_recursion_limit - limit;
+    bool interrupted = _PyRuntime.signals.unhandled_keyboard_interrupt != 0;
+    _PyRuntime.signals.unhandled_keyboard_interrupt = 0;
+    return PyLong_FromLong(interrupted ? -1 : failed);
+}
+
+PyObject *bk_run_script(PyObject *self, PyObject *path) {
+    PyThreadState *ts = PyThreadState_GET();
+    PyObject *bytes = NULL;
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    (void)self;
+    if (!PyUnicode_FSConverter(path, &bytes)) return NULL;
+    bool from_stdin = strcmp(PyBytes_AS_STRING(bytes), "-") == 0;
+    FILE *file = from_stdin ? stdin : fopen(PyBytes_AS_STRING(bytes), "rb");
+    if (!file) {
+        Py_DECREF(bytes);
+        return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    }
+    int limit = ts->py_recursion_limit;
+    hidden h = hide(ts);
+    int rc = PyRun_AnyFileExFlags(file, from_stdin ? "<stdin>" : PyBytes_AS_STRING(bytes), !from_stdin, &flags);
+    Py_DECREF(bytes);
+    return back(ts, h, limit, rc != 0);
+}
+
+PyObject *bk_run_module(PyObject *self, PyObject *args) {
+    PyThreadState *ts = PyThreadState_GET();
+    PyObject *name, *alter;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "UO:run_module", &name, &alter)) return NULL;
+    PyObject *runpy = PyImport_ImportModule("runpy");
+    PyObject *run = runpy ? PyObject_GetAttrString(runpy, "_run_module_as_main") : NULL;
+    Py_XDECREF(runpy);
+    if (!run) return NULL;
+    int limit = ts->py_recursion_limit;
+    hidden h = hide(ts);
+    PyObject *r = PyObject_CallFunctionObjArgs(run, name, alter, NULL);
+    bool interrupted = !r && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    if (!r) PyErr_Print();
+    if (interrupted) _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+    Py_XDECREF(r);
+    Py_DECREF(run);
+    return back(ts, h, limit, !r);
+}
