@@ -147,7 +147,7 @@ def _silent(*error):
 
 
 def leave(status):
-    """Ends this process as python does after a program. Never returns normally after an interrupt: whoever waits for the
+    """Ends this process as python does after a program. After an interrupt it does not return: whoever waits for the
     process sees that the signal ended it."""
     if status >= 0:
         return status

@@ -7,8 +7,7 @@ enum { MAX_EXITS = 64 }; /* places kept per loop */
 
 const bk_origin *bk_exit_origin(const bk_region *r, const bk_exit *x, const char **function) {
     const bk_origin *o = &r->fn->origins[r->fn->snaps[x->snap].org];
-    const bk_codeinfo *ci = o->code < r->fn->ncodes ? bk_py_codeinfo(r->fn->codes[o->code]) : NULL;
-    if (function) *function = ci ? ci->name : NULL;
+    if (function) *function = r->names && o->code < r->fn->ncodes ? r->names[o->code] : NULL;
     return o;
 }
 

@@ -10,6 +10,22 @@ static bk_region *dead;
 
 static void on_break(void *arg) { ((bk_region *)arg)->valid = 0; }
 
+/* of all code objects of a function, in one allocation */
+static char **names_of(const bk_fn *fn) {
+    size_t size = fn->ncodes * sizeof(char *) + 1;
+    for (uint32_t i = 0; i < fn->ncodes; i++) {
+        const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[i]);
+        size += strlen(ci && ci->name ? ci->name : "?") + 1;
+    }
+    char **names = malloc(size), *text = names ? (char *)(names + fn->ncodes) : NULL;
+    for (uint32_t i = 0; names && i < fn->ncodes; i++) {
+        const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[i]);
+        names[i] = text;
+        text = stpcpy(text, ci && ci->name ? ci->name : "?") + 1;
+    }
+    return names;
+}
+
 bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, uint32_t nchecks) {
     bk_region *r = calloc(1, sizeof *r);
     if (!r) {
@@ -20,6 +36,7 @@ bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, ui
     }
     for (uint32_t i = 0; i < fn->nconsts; i++) bk_py_incref(fn->consts[i]);
     r->fn = fn;
+    r->names = names_of(fn);
     r->ticket = ticket;
     r->checks = checks;
     r->nchecks = nchecks;
@@ -40,6 +57,7 @@ static void region_free(bk_region *r) {
     bk_fn_free(r->fn);
     for (int i = 0; i < 4; i++) free(r->texts[i]);
     free(r->exit_counts);
+    free(r->names);
     free(r->checks);
     free(r);
 }

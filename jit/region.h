@@ -7,6 +7,7 @@
 typedef struct bk_region {
     bk_fn *fn; /* kept for its snapshots; its constants are strong references */
     bk_code code;
+    char **names; /* of the functions of fn->codes, which may die before the region; NULL: out of memory */
     bk_ticket *ticket;
     int32_t valid;         /* cleared by a watcher: code must not be entered, and leaves at its next test */
     uint32_t inside;       /* activations */

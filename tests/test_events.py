@@ -241,3 +241,25 @@ def test_explain_shows_every_version_of_a_loop():
     assert len(loop["regions"]) >= 2 or loop["past_regions"] >= 1
     past = loop["entries"] - sum(r["entries"] for r in loop["regions"])
     assert past >= 0 and loop["code_bytes"] == sum(r["code_bytes"] for r in loop["regions"])
+
+
+def test_an_inlined_function_may_lose_its_code():
+    source = """
+def g(x):
+    return x + 1 if x < 1000 else -x
+def h(x):
+    return x
+@backedge.jit(sync=1)
+def f(n):
+    s = 0
+    for i in range(n):
+        s += g(i)
+    return s
+"""
+    space = {"backedge": backedge}
+    exec(compile(source, "some.py", "exec"), space)
+    for _ in range(3):
+        space["f"](1500)
+    space["g"].__code__ = space["h"].__code__
+    assert space["f"](2000) == sum(range(2000))
+    assert any(e["function"] == "g" for e in backedge.explain(space["f"]).loops[0]["exits"])
