@@ -255,7 +255,8 @@ static void set_options(void) {
                                           "-disable-lsr",
                                           "-disable-post-ra",
                                           "-enable-tail-merge=0",
-                                          "-runtime-memory-check-threshold=24"};
+                                          "-runtime-memory-check-threshold=24",
+                                          "-epilogue-vectorization-minimum-VF=8"};
     LLVMParseCommandLineOptions(sizeof options / sizeof *options, options, "");
 }
 

@@ -1,0 +1,110 @@
+/* Last values: what a header phi holds only for the time after the loop is computed there, and the phi goes.
+ *
+ * In `for i in range(n)` the local i is, at the header, the iterator's previous value: phi [what i was, next]. In each
+ * iteration that is one more value to carry, and a recurrence that LLVM's vectoriser makes no epilogue for. After the
+ * loop it is next - step, or what it was if there was no iteration. The same holds for a phi that is a constant from
+ * the second iteration on (the box that an unboxed value once had). */
+#include "opt_loop.h"
+#include <stdlib.h>
+
+typedef struct {
+    bk_opt *o;
+    bk_fn *f;
+    bk_loop *l;
+    bk_blk exit, body;
+    bk_iv count; /* an induction variable: it left its start if there was an iteration */
+    bk_ref ran;  /* i1, in the exit block: there was one */
+    uint32_t at; /* where the next value goes in the exit block */
+} last;
+
+/* left only from its header, to a block of its own; no exits that could want the phis */
+static bool check_shape(last *x) {
+    const bk_fn *f = x->f;
+    const bk_loop *l = x->l;
+    const bk_block *h = &f->blocks[l->head];
+    if (h->npreds != 2 || h->nsucc != 2 || !bk_innermost(l)) return false;
+    bool first_out = !bk_in_loop(l->cfg, l->head, h->succ[0]);
+    x->exit = h->succ[!first_out];
+    x->body = h->succ[first_out];
+    if (bk_in_loop(l->cfg, l->head, x->exit) || f->blocks[x->exit].npreds != 1) return false;
+    for (uint32_t i = 0; i < l->nblocks; i++) {
+        const bk_block *b = &f->blocks[l->blocks[i]];
+        for (uint32_t s = 0; s < b->nsucc; s++)
+            if (l->blocks[i] != l->head && !bk_in_loop(l->cfg, l->head, b->succ[s])) return false;
+        for (uint32_t k = 0; k < b->nins; k++)
+            if (bk_has_snap(f, b->ins[k])) return false;
+    }
+    return true;
+}
+
+static bool used_inside(const last *x, bk_ref phi) {
+    const bk_fn *f = x->f;
+    for (uint32_t i = 0; i < x->l->nblocks; i++) {
+        const bk_block *b = &f->blocks[x->l->blocks[i]];
+        for (uint32_t k = 0; k < b->nins; k++)
+            for (uint32_t p = 0, n = bk_nopnds(f, b->ins[k]); p < n; p++)
+                if (*bk_opnd(f, b->ins[k], p) == phi) return true;
+    }
+    return false;
+}
+
+static bk_ref emit(last *x, bk_op op, bk_type type, bk_ref a, bk_ref b, bk_ref c) {
+    bk_ref r = bk_ins_new(x->f, op, type, a, b, c);
+    return r && bk_insert(x->f, x->exit, x->at, r) ? x->at++, r : 0;
+}
+
+static bool find_count(last *x) {
+    const bk_block *h = &x->f->blocks[x->l->head];
+    for (uint32_t i = 0; i < h->nins && x->f->ins[h->ins[i]].op == BK_PHI; i++)
+        if (bk_iv_get(x->l, h->ins[i], x->body, &x->count) && x->count.fixed) return true;
+    return false;
+}
+
+/* what the phi is after at least one iteration, 0: something else */
+static bk_ref after_some(last *x, bk_ref phi) {
+    bk_fn *f = x->f;
+    bk_ref next = f->args[f->ins[phi].a + 1];
+    bk_iv iv;
+    if (!bk_variant(x->l, next)) return next;
+    if (f->ins[next].op != BK_PHI || !bk_iv_get(x->l, next, x->body, &iv) || !iv.fixed) return 0;
+    return emit(x, BK_SUB, BK_I, next, iv.step, 0);
+}
+
+static void replace_phi(last *x, bk_ref phi) {
+    bk_fn *f = x->f;
+    if (used_inside(x, phi)) return;
+    bk_ref value = after_some(x, phi), before = f->args[f->ins[phi].a];
+    if (!value || value == phi) return;
+    if (!x->ran) x->ran = emit(x, BK_NE, BK_1, x->count.phi, x->count.start, 0);
+    bk_ref r = emit(x, BK_SELECT, (bk_type)f->ins[phi].type, x->ran, value, before);
+    if (r) bk_replace(x->o, phi, r);
+}
+
+static bool last_values(bk_opt *o, bk_blk head) {
+    bk_fn *f = o->f;
+    bk_cfg *cfg = bk_cfg_new(f);
+    if (!cfg) return false;
+    bk_loop l;
+    if (bk_loop_get(&l, f, cfg, head)) {
+        last x = {.o = o, .f = f, .l = &l};
+        const bk_block *h = &f->blocks[head];
+        if (check_shape(&x) && f->ins[f->blocks[x.exit].ins[0]].op != BK_PHI && find_count(&x))
+            for (uint32_t i = 0; i < h->nins && f->ins[h->ins[i]].op == BK_PHI && !f->oom; i++)
+                replace_phi(&x, h->ins[i]);
+    }
+    bk_opt_apply(o);
+    bk_loop_free(&l);
+    bk_cfg_free(cfg);
+    return !f->oom;
+}
+
+bool bk_pass_last(bk_opt *o) {
+    uint32_t n = 0;
+    bk_cfg *cfg = bk_cfg_new(o->f);
+    bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
+    bool ok = order != NULL;
+    bk_cfg_free(cfg);
+    for (uint32_t i = 0; ok && i < n; i++) ok = last_values(o, order[i]);
+    free(order);
+    return ok;
+}
