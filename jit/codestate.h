@@ -26,7 +26,10 @@ typedef struct {
     uint32_t relearn;      /* back edges until the region is built again with what was recorded since a hot exit */
     bk_region *relearn_of; /* that region; compared, not used */
     bool no_hoist;         /* hoisted guards failed */
-    int abort;             /* why the last try failed */
+    double lost;           /* clock ticks interpreted for lack of (better) code here; see worth.h */
+    uint64_t passed_at, passed_native; /* the last back edge: clock, and ticks in native code until then */
+    uint64_t left_at;                  /* when native code was left by an exit that costs; 0: it was not */
+    int abort;                         /* why the last try failed */
     uint32_t abort_line;
     char error[160];
     uint64_t back_edges; /* events seen */
@@ -50,6 +53,7 @@ struct bk_codestate {
     unsigned events;      /* as set now */
     bk_anchor *anchors;
     uint32_t nanchors;
+    uint64_t native;            /* clock ticks spent in native code, estimated */
     bk_codestate *next, **prev; /* all states */
     bk_codestate *rec_next;     /* those whose recording `rec_root` started */
     bk_codestate *rec_root;

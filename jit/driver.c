@@ -1,5 +1,6 @@
 /* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
 #include "event.h"
+#include "worth.h"
 #include <alloca.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,6 +286,7 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     a->state = A_COMPILED;
     a->abort = BK_AB_NONE;
     a->early = 0;
+    a->lost = 0;
     bk_count.published++;
     bk_tell(BK_EVT_COMPILED, a, r, 0);
     if (old) bk_region_drop(old);
@@ -358,25 +360,32 @@ static bool covered(bk_anchor *a) {
     return a->rec_visits >= 2 * a->rec_new || a->rec_visits >= ENOUGH;
 }
 
+/* has the recording been on for long enough? */
+static bool waited(const bk_codestate *s) {
+    return s->recording && now_us() - s->rec_start_us >= (uint64_t)s->params.record_wait_us;
+}
+
 static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
     bool enough = covered(a);
     if (a->rec_visits < 2 || a->job) return;
-    bool waited = now_us() - s->rec_start_us >= (uint64_t)s->params.record_wait_us;
+    bool late = waited(s);
     bool outermost = !larger(s, a, false);
     if (a->region && !a->relearn) return;
-    if (!enough && !waited) return;
-    if (!outermost && (!waited || larger(s, a, true))) return;
+    if (!enough && !late) return;
+    if (!outermost && (!late || larger(s, a, true))) return;
+    if (!a->region && !bk_worth_compile(s, a)) return;
     if (!budget_left(s)) { /* what was recorded is kept; events cost too much to wait with them on */
         record_stop(s);
         if (!a->region) a->state = A_RECORDING;
         return;
     }
     compile(s, a, f, a->region);
-    if (outermost && a->state != A_COLD) record_stop(s);
+    if ((outermost || !bk_worth_compile(s, larger(s, a, false))) && a->state != A_COLD) record_stop(s);
 }
 
-enum { EVERY = 8 }; /* entries per one that is timed */
+enum { EVERY = 8, FIRST = 64 }; /* entries per one that is timed; entries that are all timed */
+enum { FEW = 3 };               /* an exit taken less often is no reason to compile again, whatever it cost */
 
 /* ---- running
  * ---------------------------------------------------------------------------------------------------------- */
@@ -399,16 +408,10 @@ static bool worth_learning(bk_anchor *a, const bk_region *r, const bk_exit *x, i
     const bk_snap *sn = &r->fn->snaps[x->snap];
     const bk_insn *in = NULL;
     bk_prof *p = exit_profile(r, x, sn, &in);
-    switch (kind) {
-    case BK_G_POLL:
-    case BK_G_LOOP_END:
-    case BK_G_RETURN:
-    case BK_G_STRESS:
-    case BK_G_NYI:
-    case BK_G_MEMORY:
-    case BK_G_RECURSION: return false;
-    case BK_G_HOISTED: a->no_hoist = true; return true;
-    default: break;
+    if (!bk_exit_learns(kind)) return false;
+    if (kind == BK_G_HOISTED) {
+        a->no_hoist = true;
+        return true;
     }
     if (r->code.exits && x->ins && (r->fn->ins[x->ins].flags & BK_F_HOISTED)) {
         a->no_hoist = true;
@@ -470,8 +473,12 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
         a->early += EVERY;
     }
     if (a->job || a->relearn) return;
-    bool often = a->early >= (uint32_t)s->params.early_leaves;
-    if (!often && n % (uint32_t)s->params.hot_exit != 0) return;
+    bool often = a->early >= (uint32_t)s->params.early_leaves, hot = n % (uint32_t)s->params.hot_exit == 0;
+    bool known = a->compiles <= s->params.recompiles && bk_exit_learns(kind);
+    bool costly = known && n >= FEW && bk_worth_again(s, a, r);
+    if (known) bk_worth_left(a, bk_clock());
+    if (!often && !hot && !costly) return;
+    a->lost = 0;
     bk_count.hot_exits++;
     bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
     if (a->compiles <= s->params.recompiles && worth_learning(a, r, x, kind)) {
@@ -502,11 +509,14 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     r->inside++;
     r->entries++;
     bk_count.entries++;
-    /* reading the clock costs a tenth of an entry: one in EVERY is timed and stands for all */
-    bool timed = r->entries % EVERY == 0;
-    uint64_t t = timed ? __builtin_ia32_rdtsc() : 0;
+    bk_worth_back(a);
+    /* reading the clock costs a tenth of an entry: after the first ones, one in EVERY is timed and stands for all */
+    bool sample = r->entries % EVERY == 0, timed = sample || r->entries < FIRST;
+    uint64_t t = timed ? bk_clock() : 0;
     int64_t exit = bk_py_enter(f, r->fn, &r->code, buf);
-    bool early = timed && __builtin_ia32_rdtsc() - t < 1200;
+    uint64_t spent = timed ? bk_clock() - t : 0;
+    bool early = sample && spent < 1200;
+    s->native += r->entries < FIRST ? spent : spent * EVERY;
     r->inside--;
     if (words > 4096) free(buf);
     if (exit < 0) return -1;
@@ -541,10 +551,11 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         next = r->other;
         if (!r->valid) invalidated(a, r);
     }
-    if (a->relearn && --a->relearn == 0) {
-        bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64;
+    if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s)))) {
+        bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !waited(s);
         if (news) a->relearn = 1;
         else {
+            a->relearn = 0;
             record_stop(s);
             if (a->relearn_of) compile(s, a, f, a->relearn_of);
         }
@@ -554,15 +565,16 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         return bk_py_may_enter(f) && a->region ? enter(s, a, f) : BK_KEEP;
     }
     if (a->job) return BK_KEEP;
+    if (s->native) bk_worth_pass(s, a);
     if (s->recording) {
         recording_back_edge(s, a, f);
         return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone */
-        compile(s, a, f, NULL);
+        if (bk_worth_compile(s, a)) compile(s, a, f, NULL);
         return BK_KEEP;
     }
-    if (++a->count < a->threshold) return BK_KEEP;
+    if (++a->count < a->threshold || !bk_worth_compile(s, a)) return BK_KEEP;
     a->state = A_RECORDING;
     record_start(s, s, a);
     return BK_KEEP;

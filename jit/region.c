@@ -96,6 +96,19 @@ int bk_exit_kind(const bk_region *r, const bk_exit *x) {
     }
 }
 
+bool bk_exit_learns(int kind) {
+    switch (kind) {
+    case BK_G_POLL:
+    case BK_G_LOOP_END:
+    case BK_G_RETURN:
+    case BK_G_STRESS:
+    case BK_G_NYI:
+    case BK_G_MEMORY:
+    case BK_G_RECURSION: return false;
+    default: return true;
+    }
+}
+
 static char *print_fn(const bk_fn *f) {
     char *text = NULL;
     size_t n = 0;

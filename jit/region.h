@@ -39,6 +39,8 @@ void bk_region_sweep(void);
 void bk_region_compile(bk_region *r);
 /* why an exit is taken: a guard kind (bk_guards.def) */
 int bk_exit_kind(const bk_region *r, const bk_exit *x);
+/* could a region that knows more do without exits of this kind? */
+bool bk_exit_learns(int kind);
 extern uint64_t bk_code_bytes; /* machine code alive */
 
 /* worker.c: the compile thread. submit: compiles r (sync: on this thread). r->done is set when it is finished. */

@@ -13,7 +13,7 @@ from diff.harness import require_compiled
 
 import backedge
 
-LOW = {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "sync": 1}
+LOW = {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "worth": 0, "sync": 1}
 
 pytestmark = [pytest.mark.stress]
 

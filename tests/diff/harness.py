@@ -21,11 +21,12 @@ from .outcome import observe
 FAKE = os.environ.get("BACKEDGE_FAKE") == "1"
 
 SETTINGS = {
-    "low": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "sync": 1, "compile_percent": 100},
+    "low": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "worth": 0, "sync": 1, "compile_percent": 100},
     "narrow": {
         "threshold": 2,
         "call_threshold": 2,
         "hot_exit": 1,
+        "worth": 0,
         "versions": 1,
         "inline_depth": 0,
         "sync": 1,
@@ -33,7 +34,7 @@ SETTINGS = {
         "level": 0,
     },
     "usual": {"sync": 1, "compile_percent": 100},
-    "worker": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "compile_percent": 100},
+    "worker": {"threshold": 3, "call_threshold": 3, "hot_exit": 2, "worth": 0, "compile_percent": 100},
 }
 
 

@@ -1,0 +1,72 @@
+/* Time lost for lack of a compile, against what compiles cost. */
+#include "worth.h"
+#include <time.h>
+
+enum { LONGEST_US = 10000 }; /* of one gap: longer ones may be time spent outside the function */
+
+/* clock ticks per microsecond, from what passed since the first call */
+static double ticks_per_us(void) {
+    static uint64_t tick0;
+    static double us0, rate = 2000;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    double us = (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+    uint64_t tick = bk_clock();
+    if (!tick0) {
+        tick0 = tick;
+        us0 = us;
+    } else if (us - us0 > 1000) rate = (double)(tick - tick0) / (us - us0);
+    return rate;
+}
+
+static void lose(bk_anchor *a, uint64_t ticks, uint64_t native) {
+    double most = LONGEST_US * ticks_per_us(), gap = (double)ticks - (double)native;
+    if (gap > 0) a->lost += gap < most ? gap : most;
+}
+
+void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
+    uint64_t now = bk_clock();
+    if (a->passed_at) lose(a, now - a->passed_at, s->native - a->passed_native);
+    a->passed_at = now;
+    a->passed_native = s->native;
+}
+
+void bk_worth_back(bk_anchor *a) {
+    if (!a->left_at) return;
+    lose(a, bk_clock() - a->left_at, 0);
+    a->left_at = 0;
+}
+
+static double cost_ms(const bk_region *r) {
+    return r->build_ms + r->opt_ms + r->code.lower_ms + r->code.opt_ms + r->code.emit_ms;
+}
+
+static uint32_t body_size(const bk_codestate *s, const bk_anchor *a) {
+    uint32_t n = 0;
+    for (uint32_t w = 0; w < s->flow->words; w++) n += (uint32_t)__builtin_popcountll(s->flow->body[a->header][w]);
+    return n;
+}
+
+/* What compiling a is likely to cost, judged by the code there is inside and around it; 0: there is none. */
+static double likely_ms(const bk_codestate *s, const bk_anchor *a) {
+    double inside = 0, around = 0;
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        const bk_anchor *o = &s->anchors[i];
+        if (o == a || !o->region) continue;
+        double ms = cost_ms(o->region);
+        if (bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)o->header)) inside += ms;
+        else if (!around && bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header))
+            around = ms * body_size(s, a) / body_size(s, o);
+    }
+    return inside > around ? inside : around;
+}
+
+static bool enough(const bk_codestate *s, const bk_anchor *a, double ms) {
+    return a->lost * 100 >= ms * 1e3 * ticks_per_us() * (double)s->params.worth;
+}
+
+bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) { return enough(s, a, likely_ms(s, a)); }
+
+bool bk_worth_again(const bk_codestate *s, const bk_anchor *a, const bk_region *r) {
+    return a->lost > 0 && enough(s, a, cost_ms(r));
+}

@@ -1,0 +1,18 @@
+/* Does a compile pay? The loops of a nest can be compiled one by one and together, and a region again after exits. The
+ * first compile of a nest is begun as soon as it is hot; any further one when interpreting for lack of it has cost what
+ * it is likely to cost itself (`worth` percent of that), so that at most twice the necessary is ever spent. */
+#ifndef BK_WORTH_H
+#define BK_WORTH_H
+#include "codestate.h"
+
+static inline uint64_t bk_clock(void) { return __builtin_ia32_rdtsc(); }
+/* at a back edge of a place without code: counts the time interpreted since the last one as lost */
+void bk_worth_pass(bk_codestate *s, bk_anchor *a);
+/* may the place be compiled: nothing inside or around it has code, or enough was lost? */
+bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a);
+/* native code was left by an exit that a better region would not take (at: bk_clock), and is entered again */
+static inline void bk_worth_left(bk_anchor *a, uint64_t at) { a->left_at = at; }
+void bk_worth_back(bk_anchor *a);
+/* has interpreting after such exits cost as much as compiling the region again will? */
+bool bk_worth_again(const bk_codestate *s, const bk_anchor *a, const bk_region *r);
+#endif
