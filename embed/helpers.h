@@ -57,6 +57,7 @@ int64_t bk_h_str_ord(void *s);
 void *bk_h_chr(int64_t code);
 void *bk_h_str_index(void *s, int64_t i);
 void *bk_h_str_concat(void *a, void *b);
+bool bk_h_str_append(bk_ctx *c, int64_t slot, void *right);
 
 /* any object */
 void *bk_h_binary_op(bk_ctx *c, void *a, void *b, int64_t op);

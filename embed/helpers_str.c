@@ -1,5 +1,6 @@
 /* Helpers on exact strings: they run no Python code. Where Python would raise they give NULL (or -1) without an
  * exception, and the interpreter does the instruction again. */
+#include "py.h"
 #include "helpers.h"
 
 /* a result as these helpers give it: what went wrong is found out again by the interpreter */
@@ -30,3 +31,17 @@ void *bk_h_chr(int64_t code) {
 
 void *bk_h_str_index(void *s, int64_t i) { return or_null(PyUnicode_FromOrdinal((int)PyUnicode_READ_CHAR(s, i))); }
 void *bk_h_str_concat(void *a, void *b) { return or_null(PyUnicode_Concat(a, b)); }
+
+/* PyUnicode_Append drops its left operand when memory is out. Strings large enough for that to happen are left to the
+ * interpreter. */
+enum { APPEND_MAX = 1 << 28 };
+
+bool bk_h_str_append(bk_ctx *c, int64_t slot, void *right) {
+    void **home = bk_py_frame_home(c->frame);
+    PyObject *s = bkp_peek(home[slot]);
+    if (PyUnicode_GET_LENGTH(s) + PyUnicode_GET_LENGTH(right) > APPEND_MAX) return false;
+    PyUnicode_Append(&s, right);
+    if (!s) Py_FatalError("backedge: out of memory while a string grows");
+    home[slot] = bkp_slot(s);
+    return true;
+}

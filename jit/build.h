@@ -234,10 +234,11 @@ bool simple_type(bk_obj *type);
 bool is_outer(const bk_builder *b); /* the innermost frame is the real one */
 uint64_t home_bit(uint32_t slot);
 void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l); /* the frame slot gets an unboxed local's box */
-void settle_boxes(bk_builder *b, uint64_t mask); /* before home slots of mask change: no local borrows there */
-void vacate_homes(bk_builder *b, uint64_t mask); /* the same, and neither do the stack and inlined frames */
-void unknown_begin(bk_builder *b);               /* any code may run: frame synced, values secured */
-void unknown_end(bk_builder *b);                 /* afterwards: state must be the one behind the instruction */
+void secure_borrowers(bk_builder *b, uint64_t mask); /* whoever borrows from home slots of mask takes a reference */
+void settle_boxes(bk_builder *b, uint64_t mask);     /* before home slots of mask change: no local borrows there */
+void vacate_homes(bk_builder *b, uint64_t mask);     /* the same, and neither do the stack and inlined frames */
+void unknown_begin(bk_builder *b);                   /* any code may run: frame synced, values secured */
+void unknown_end(bk_builder *b);                     /* afterwards: state must be the one behind the instruction */
 void exit_unless(bk_builder *b, bk_ref good, uint32_t snap);
 void raise_unless(bk_builder *b, bk_ref good);
 void raise_if_null(bk_builder *b, bk_ref p); /* leaves raising at this instruction when p is NULL */
@@ -285,6 +286,7 @@ bk_ref checked_index(bk_builder *b, bk_ref i, bk_ref len);
 void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale,
                      int64_t off);
 void char_unbox(bk_builder *b, bk_val *v, bool ascii); /* build_str.c: guards that a str is one (ASCII) character */
+bool str_append_local(bk_builder *b); /* BINARY_OP and the STORE_FAST behind it, if that is what they do */
 bool str_compare(bk_builder *b, bk_op cmp, bk_val *x, bk_val *y, bk_val *out); /* cmp: BK_LT.. on ints */
 bool str_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out);
 bk_ref str_is_ascii(bk_builder *b, const bk_val *s);

@@ -76,6 +76,35 @@ static bool extreme_mixed(bk_builder *b, const bk_call *c, int op) {
     return call_number(c, type, unbox(b, best));
 }
 
+/* An object that was seen is the result itself, whoever compares it by identity: a path for each. `best` and `next` are
+ * numbers of arguments. */
+static void extreme_object(bk_builder *b, uint32_t n, int op, uint32_t best, uint32_t next) {
+    bk_val better, *args = top(b, n);
+    if (next == n) {
+        bk_val out = args[best];
+        args[best].own = O_NONE;
+        call_result(b, n, out);
+        return;
+    }
+    bk_val x = v_num(args[best].type, args[best].num), y = v_num(args[next].type, args[next].num);
+    build_compare(b, op, &y, &x, &better);
+    bk_blk no = flow_split(b, better.num, false);
+    bk_state *other = state_copy(b, &b->st);
+    bool effects = b->effects;
+    extreme_object(b, n, op, next, next + 1);
+    b->st = *other;
+    b->st.blk = no;
+    b->effects = effects;
+    b->ended = false;
+    extreme_object(b, n, op, best, next + 1);
+}
+
+static bool any_float_object(const bk_call *c) {
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->args[i].type == bk_types.t_float && c->args[i].box) return true;
+    return false;
+}
+
 /* Numbers of one type: the first stays unless a later one compares better, so NaNs and ties come out as in Python. */
 static bool extreme(bk_builder *b, const bk_call *c, int op) {
     if (c->n < 2 || c->n > 4) return false;
@@ -85,6 +114,11 @@ static bool extreme(bk_builder *b, const bk_call *c, int op) {
         same &= c->args[i].type == c->args[0].type;
     }
     if (!same) return c->n == 2 && extreme_mixed(b, c, op);
+    if (any_float_object(c)) {
+        for (uint32_t i = 0; i < c->n; i++) unbox(b, &c->args[i]);
+        extreme_object(b, c->n, op, 0, 1);
+        return true;
+    }
     bk_obj *type = c->args[0].type;
     bk_val best = v_num(type, unbox(b, &c->args[0])), better;
     for (uint32_t i = 1; i < c->n; i++) {

@@ -17,7 +17,8 @@ static inline bool is_intlike(const bk_val *v) {
 bool call_real(const bk_val *v);             /* a number that float() converts without running code: not complex */
 bk_ref call_index(bk_builder *b, bk_val *v); /* an operand where Python wants an index; 0: none, or it may not fit */
 /* results; all give true */
-bool call_itself(const bk_call *c); /* the first argument: its reference goes along */
+void call_result(bk_builder *b, uint32_t n, bk_val out); /* build_call.c: ends the block, on one of several paths */
+bool call_itself(const bk_call *c);                      /* the first argument: its reference goes along */
 bool call_number(const bk_call *c, bk_obj *type, bk_ref r);
 bool call_float(const bk_call *c, bk_ref r);
 bool call_int(const bk_call *c, bk_ref r);

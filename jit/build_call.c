@@ -53,12 +53,30 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
     return true;
 }
 
+/* ends the block: a call of n arguments without self gave `out` on this path */
+void call_result(bk_builder *b, uint32_t n, bk_val out) {
+    bool owned = false;
+    for (uint32_t i = 1; i <= n; i++) owned |= top(b, i)->own == O_OWNED;
+    if (owned) {
+        secure(b, &out);
+        begin_effect(b);
+    }
+    for (uint32_t i = 0; i < n + 2; i++) {
+        bk_val v = pop(b);
+        if (v.kind == V_VAL) release(b, &v);
+    }
+    push(b, out);
+    uint32_t next = insn(b)->next;
+    flow_goto(b, next, false);
+}
+
 static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool bound) {
     const char *name = bk_py_builtin_name(callable);
     if (!name) return false;
     uint32_t n = nstack + bound;
     bk_val out, *args = top(b, n);
     if (!build_builtin(b, name, n, n ? args : NULL, &out)) return false;
+    if (b->ended) return true; /* by call_result, on every path */
     bool owned = false;
     for (uint32_t i = 0; i < n; i++) {
         if (!b->effects) check_release(b, &args[i]);

@@ -188,6 +188,7 @@ static void op_binary(bk_builder *b, int op) {
     bk_val *y = top(b, 1), *x = top(b, 2), out;
     learn(b, 2);
     learn(b, 1);
+    if (!(prof(b)->flags & BK_PF_GENERIC) && str_append_local(b)) return;
     if (x->kind == V_VAL && y->kind == V_VAL && !(prof(b)->flags & BK_PF_GENERIC) && !x->clean && !y->clean &&
         build_binary(b, op, x, y, &out)) {
         bk_val cy = pop(b), cx = pop(b);

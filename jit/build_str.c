@@ -52,6 +52,37 @@ bool str_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
     return true;
 }
 
+/* the local whose object x is, if x + y goes right back to it: `s += y`; -1 none */
+static int64_t grown_local(bk_builder *b, const bk_val *x) {
+    const bk_bframe *f = TOPF(b);
+    const bk_insn *in = insn(b), *store = &f->ci->insns[in->next];
+    if (!is_outer(b) || (in->arg != 0 && in->arg != 13) || f->flow->merge[in->next]) return -1;
+    if (store->op != BC_STORE_FAST || !x->box || x->maybe || x->num || x->own == O_OWNED) return -1;
+    const bk_val *l = &f->slots[store->arg];
+    return l->kind == V_VAL && l->clean && l->box == x->box ? store->arg : -1;
+}
+
+/* As the interpreter does it: a string that only the local refers to grows in place. The store is done with it. */
+bool str_append_local(bk_builder *b) {
+    bk_val *y = top(b, 1), *x = top(b, 2);
+    if (x->kind != V_VAL || y->kind != V_VAL || x->type != bk_types.t_str || y->type != bk_types.t_str) return false;
+    int64_t slot = grown_local(b, x);
+    if (slot < 0) return false;
+    boxed(b, y);
+    x->own = O_NONE; /* or it would get a reference of its own now, and the string a second one */
+    begin_effect(b);
+    settle_boxes(b, home_bit((uint32_t)slot));
+    secure_borrowers(b, home_bit((uint32_t)slot));
+    bk_ref done = CALLH(b, BK_H_str_append, KI(b, slot), y->box);
+    exit_unless(b, done, snap_now(b, TOPF(b)->pc, BK_SNAP_RESUME, BK_G_MEMORY)); /* the interpreter tries again */
+    bk_val right = pop(b);
+    pop(b);
+    release(b, &right);
+    TOPF(b)->slots[slot] = (bk_val){.kind = V_VAL, .clean = true, .type = bk_types.t_str};
+    flow_continue(b, TOPF(b)->ci->insns[insn(b)->next].next);
+    return true;
+}
+
 /* ---- methods of one character ------------------------------------------------------------------------------------ */
 
 bool str_is(bk_builder *b, const bk_call *c, int flag) {

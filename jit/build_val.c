@@ -319,6 +319,8 @@ static void secure_homes(bk_builder *b, bk_val *v, uint64_t mask) {
     v->own = O_OWNED;
 }
 
+void secure_borrowers(bk_builder *b, uint64_t mask) { each_borrower(b, secure_homes, mask); }
+
 void begin_effect(bk_builder *b) {
     each_val(b, secure_volatile, 0);
     b->effects = true;

@@ -442,3 +442,50 @@ def string_identity_and_interning(n):
         b = "x" + str(i % 3)
         s += (a == b) + (a is a)
     return s
+
+
+@case((60, "x"), (60, "é"), (60, "𝄞y"), (60, ""))
+def string_that_grows(n, piece):
+    """A local string grows in place only while nobody else refers to it."""
+    s = ""
+    t = u = "start"
+    kept = []
+    for i in range(n):
+        s += piece
+        t = t + piece
+        if i % 10 == 3:
+            kept.append(s)
+            u = s
+        s += "z"
+        if i % 16 == 7:
+            s += s
+            s = s[-40:]
+        kept.append(len(u))
+    return s, t, u, kept, u is s
+
+
+@case((60, 30), (60, 99))
+def string_that_grows_by_something_else(n, k):
+    s = "a"
+    for i in range(n):
+        s += "b" if i != k else 5
+    return s
+
+
+@case((60,))
+def string_in_a_cell_and_in_an_object(n):
+    s = "q"
+    box = [s]
+
+    def peek():
+        return len(box[0])
+
+    total = 0
+    d = {}
+    for i in range(n):
+        s += chr(97 + i % 26)
+        d[s] = i
+        total += peek() + hash(s) % 2
+        if i % 5 == 0:
+            box[0] = s
+    return s, box, total == 0, list(d)[-1] == s

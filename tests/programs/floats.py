@@ -504,3 +504,20 @@ def complex_comparison_error(n):
                 return 1
         z = z * 1j
     return z
+
+
+@case(([3.5, -1.0, 3.5, 7.25, 0.0, -0.0, 7.25, -9.0] * 8,), ([float("nan"), 1.0, float("nan"), 2.0, 0.5] * 12,))
+def extremes_are_the_objects(values):
+    """min and max give one of their arguments, not an equal float."""
+    lo = hi = mid = values[0]
+    same = 0
+    for i in range(len(values)):
+        v = values[i]
+        w = values[i - 1]
+        lo = min(lo, v)
+        hi = max(hi, v)
+        mid = max(v, w, 1.5)
+        same += (lo is v) + 2 * (hi is v) + 4 * (mid is v) + 8 * (mid is w) + 16 * (min(v, w) is w)
+        values[i - 1] = min(values[i - 1], hi)
+    where = [[k for k, x in enumerate(values) if x is y] for y in (lo, hi, mid)]
+    return lo, hi, mid, same, where
