@@ -92,6 +92,15 @@ int64_t bk_h_unpack(bk_ctx *c, void *iterable, int64_t n);
 void *bk_h_format(bk_ctx *c, void *value, void *spec);
 void *bk_h_convert(bk_ctx *c, void *value, int64_t how);
 void *bk_h_import_name(bk_ctx *c, void *name, void *fromlist, void *level);
+void *bk_h_import_from(void *module, void *name);
+void *bk_h_make_function(bk_ctx *c, void *code);
+void bk_h_set_function_attribute(void *func, void *value, int64_t which);
+int64_t bk_h_unpack_ex(bk_ctx *c, void *iterable, int64_t before, int64_t after);
+void *bk_h_before_with(bk_ctx *c, void *manager);
+void *bk_h_super_attr(bk_ctx *c, void *super, void *cls, void *self, void *name, int64_t two);
+int64_t bk_h_length(bk_ctx *c, void *o);
+void *bk_h_match_class(bk_ctx *c, void *subject, void *cls, int64_t nargs, void *names);
+void *bk_h_match_keys(bk_ctx *c, void *map, void *keys);
 bool bk_h_has_error(void);
 void bk_h_arg_set(bk_ctx *c, int64_t i, void *p);
 void *bk_h_arg_get(bk_ctx *c, int64_t i);
@@ -106,6 +115,7 @@ void bk_h_sync_npf(bk_ctx *c, int64_t slot, int64_t typenum, double v, void *box
 void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *box);
 bool bk_h_frame_seen(bk_ctx *c);
 bool bk_h_simple_or_null(void *o);
+bool bk_h_quiet_death(void *o);
 void bk_h_box_ref(void *o);
 void bk_h_box_unref(void *o);
 

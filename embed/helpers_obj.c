@@ -353,16 +353,19 @@ void *bk_h_convert(bk_ctx *c, void *value, int64_t how) {
 }
 
 static PyObject *import(PyObject *globals, PyObject *builtins, PyObject *name, PyObject *fromlist, PyObject *level) {
-    PyObject *key = PyUnicode_InternFromString("__import__");
-    if (!key) return NULL;
+    static PyObject *key; /* kept for good */
+    if (!key && !(key = PyUnicode_InternFromString("__import__"))) return NULL;
     PyObject *importer = namespace_get(builtins, key);
-    Py_DECREF(key);
     if (!importer) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ImportError, "__import__ not found");
         return NULL;
     }
     PyObject *args[] = {name, globals, Py_None, fromlist, level};
-    PyObject *module = PyObject_Vectorcall(importer, args, 5, NULL);
+    long deep = PyLong_AsLong(level);
+    PyObject *module;
+    if (importer == PyInterpreterState_Get()->imports.import_func && !(deep == -1 && PyErr_Occurred()))
+        module = PyImport_ImportModuleLevelObject(name, globals, Py_None, fromlist, (int)deep);
+    else module = PyErr_Occurred() ? NULL : PyObject_Vectorcall(importer, args, 5, NULL);
     Py_DECREF(importer);
     return module;
 }

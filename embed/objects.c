@@ -77,6 +77,9 @@ static void layout_containers(bk_traits *t) {
     t->cell_value = offsetof(PyCellObject, ob_ref);
     t->complex_real = offsetof(PyComplexObject, cval.real);
     t->complex_imag = offsetof(PyComplexObject, cval.imag);
+    t->type_flags = offsetof(PyTypeObject, tp_flags);
+    t->flag_sequence = Py_TPFLAGS_SEQUENCE;
+    t->flag_mapping = Py_TPFLAGS_MAPPING;
     t->func_code = offsetof(PyFunctionObject, func_code);
     t->func_defaults = offsetof(PyFunctionObject, func_defaults);
     t->method_func = offsetof(PyMethodObject, im_func);

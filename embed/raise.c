@@ -55,14 +55,14 @@ typedef struct bk_waiting {
     struct bk_waiting *next;
     PyThreadState *ts;
     bkp_frame *frame;
-    PyCodeObject *code; /* owned */
-    uint32_t offset;
-    PyObject *exc;   /* owned */
-    unsigned wanted; /* the events that the driver wants for the code */
+    PyCodeObject *code;     /* owned */
+    uint32_t first, offset; /* of its first EXTENDED_ARG, of the instruction itself */
+    PyObject *exc;          /* owned */
+    unsigned wanted;        /* the events that the driver wants for the code */
 } bk_waiting;
 static bk_waiting *waiting; /* under the GIL */
 
-static int raise_by_event(bkp_frame *f, PyCodeObject *co, uint32_t offset, PyObject *exc) {
+static int raise_by_event(bkp_frame *f, PyCodeObject *co, const bk_insn *in, PyObject *exc) {
     bk_waiting *w = PyMem_RawMalloc(sizeof *w);
     unsigned wanted = bk_events_wanted(co);
     if (!w) return -1;
@@ -71,7 +71,8 @@ static int raise_by_event(bkp_frame *f, PyCodeObject *co, uint32_t offset, PyObj
         PyMem_RawFree(w);
         return -1;
     }
-    *w = (bk_waiting){waiting, PyThreadState_GET(), f, (PyCodeObject *)Py_NewRef(co), offset, exc, wanted};
+    *w =
+        (bk_waiting){waiting, PyThreadState_GET(), f, (PyCodeObject *)Py_NewRef(co), in->offset, in->last, exc, wanted};
     waiting = w;
     return 0;
 }
@@ -85,7 +86,7 @@ unsigned bk_raise_events(PyCodeObject *co, unsigned events) {
 
 bool bk_raise_waits_at(PyCodeObject *co, uint32_t offset) {
     for (bk_waiting *w = waiting; w; w = w->next)
-        if (w->code == co && w->offset == offset) return true;
+        if (w->code == co && offset >= w->first && offset <= w->offset) return true;
     return false;
 }
 
@@ -122,8 +123,9 @@ bool bk_raise_pending(PyThreadState *ts, bkp_frame *f, PyCodeObject *co, uint32_
             PyErr_SetRaisedException(take(at));
             return true;
         }
+        bool prefix = w->ts == ts && w->frame == f && w->code == co && offset >= w->first && offset < w->offset;
         /* Another exception (a signal handler's) came before: the frame went elsewhere, or is gone. */
-        if (w->ts == ts && (w->frame == f || !is_live(ts, w->frame))) {
+        if (w->ts == ts && !prefix && (w->frame == f || !is_live(ts, w->frame))) {
             PyObject *exc = take(at);
             Py_DECREF(exc);
             at = &waiting; /* its destructor may have changed the list */
@@ -144,7 +146,7 @@ int bk_raise_at(bkp_frame *f, const bk_codeinfo *ci, const bk_insn *in, int belo
     int place = bk_poison_place(in, exc);
     (void)ci;
     if (place >= 0 && raise_by_poison(f, in, below, place, exc) == 0) return 0;
-    if (raise_by_event(f, bkp_code(f), in->offset, exc) == 0) return 0;
+    if (raise_by_event(f, bkp_code(f), in, exc) == 0) return 0;
     PyErr_SetRaisedException(exc);
     return -1;
 }

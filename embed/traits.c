@@ -9,6 +9,7 @@ static void fill_layout(bk_layout *l) {
     l->refcnt = offsetof(PyObject, ob_refcnt);
     l->immortal = BKP_IMMORTAL;
     l->type = offsetof(PyObject, ob_type);
+    l->frame_obj = offsetof(bkp_frame, frame_obj);
     l->float_value = offsetof(PyFloatObject, ob_fval);
     l->long_tag = offsetof(PyLongObject, long_value.lv_tag);
     l->long_digits = offsetof(PyLongObject, long_value.ob_digit);

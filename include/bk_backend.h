@@ -26,6 +26,7 @@ typedef struct {
     uint32_t immortal; /* 0: count + 1 wraps to 0 (3.12, 3.13); 1: count is negative as int32 (3.14+) */
     uint32_t type;     /* type pointer */
     uint32_t float_value;
+    uint32_t frame_obj;             /* of a frame: its frame object, NULL while nobody has asked for one */
     uint32_t long_tag, long_digits; /* lv_tag (word), first 30-bit digit (uint32) */
     uint32_t long_compact;          /* tags below this hold one digit: value (1 - (tag & 3)) * digit */
     uint32_t breaker_bytes;         /* 4 or 8 */

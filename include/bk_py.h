@@ -70,6 +70,8 @@ typedef struct {
     const int16_t *chr_lower, *chr_upper;
     uint32_t dict_used, set_used;
     uint32_t bytes_data, bytearray_start;
+    uint32_t type_flags; /* of a type: 64 bits, and which of them mark patterns */
+    int64_t flag_sequence, flag_mapping;
     uint32_t func_code, func_defaults;
     uint32_t method_func, method_self;
     uint32_t array_items, array_descr; /* array.array: item pointer, descriptor (address identifies the type code) */
@@ -135,6 +137,7 @@ bool bk_py_is_heap_type(bk_obj *type);      /* instances' __class__ can be assig
 bool bk_py_type_is_simple(
     bk_obj *type); /* freeing an instance runs no Python code (numbers, str, bytes, None, NumPy scalars) */
 bool bk_py_is_immortal(bk_obj *o);
+bool bk_py_dies_quietly(bk_obj *o); /* dropping a reference runs no Python code, even if it is the last one */
 /* what identifies an array's fast paths (array.array, memoryview: typenum is the type code, a character); false if `a`
  * is no exact ndarray of a plain native dtype, aligned */
 typedef struct {
@@ -190,6 +193,14 @@ typedef struct {
 } bk_attr;
 /* resolves `name` on instances whose type is exactly `type`; registers on the ticket what that relies on */
 void bk_py_attr(bk_ticket *t, bk_obj *type, bk_obj *name, bool store, bk_attr *out);
+
+/* isinstance(o, cls) for an o of exactly `type`: 1, 0, or -1: not known without running code */
+int bk_py_isinstance(bk_ticket *t, bk_obj *type, bk_obj *cls);
+/* the attributes (borrowed names) that n positional patterns of cls ask for; NULL: the subject itself. false: not known
+ */
+bool bk_py_match_args(bk_ticket *t, bk_obj *cls, uint32_t n, bk_obj **names);
+/* the function or method descriptor that super(cls, o).name binds to an o of exactly `type`, borrowed; NULL: other */
+bk_obj *bk_py_super_method(bk_ticket *t, bk_obj *cls, bk_obj *type, bk_obj *name);
 
 /* ---- functions ---------------------------------------------------------------------------------------------- */
 bk_obj *bk_py_func_code(bk_obj *func); /* borrowed */

@@ -223,6 +223,8 @@ void force(bk_builder *b, bk_val *v);               /* makes the object of a vir
 void secure(bk_builder *b, bk_val *v);              /* a volatile value becomes owned */
 void begin_effect(bk_builder *b);                   /* secures all volatile values: something will be written */
 bk_ref take(bk_builder *b, bk_val *v);              /* a new reference to it (moved if owned); after begin_effect */
+bool dies_loudly(bk_builder *b);                    /* recording saw a death here that may run code */
+void check_death(bk_builder *b, bk_ref p);          /* before effects: dropping a reference to p runs no code */
 void check_release(bk_builder *b, const bk_val *v); /* before effects: releasing v will not run code */
 void release(bk_builder *b, bk_val *v);
 void check_overwrite(bk_builder *b, uint32_t slot);       /* before effects: what the local holds will not die */
@@ -266,9 +268,16 @@ void *alloc(bk_builder *b, size_t size); /* zeroed, from the arena */
 
 /* build_ops.c and the families; each handles the current instruction and advances pc or ends the block */
 void build_insn(bk_builder *b);
-void build_generic(bk_builder *b);  /* build_generic.c: the boxed lowering of the instruction */
-void reject_modular(bk_builder *b); /* build_num.c: neither of the two operands may be modular */
-void check_modular(bk_builder *b);  /* build_num.c: modular ints must not reach this instruction */
+void build_generic(bk_builder *b);             /* build_generic.c: the boxed lowering of the instruction */
+bool box_operands(bk_builder *b, uint32_t n);  /* boxes the n on top; false: one cannot be, leave to the interpreter */
+bk_ref opnd(bk_builder *b, uint32_t k);        /* the k-th from the top, boxed before; NULL for an empty one */
+void drop_operands(bk_builder *b, uint32_t n); /* pops n operands after unknown_begin, with their references */
+void finish_operands(bk_builder *b, uint32_t n,
+                     bk_ref result); /* drop_operands, then push the result if there is one */
+bool build_match(bk_builder *b);     /* build_match.c: MATCH_*, GET_LEN; false: left to the interpreter */
+void push_released(bk_builder *b, uint32_t n, bk_val out); /* n operands go, `out` made of them comes */
+void reject_modular(bk_builder *b);                        /* build_num.c: neither of the two operands may be modular */
+void check_modular(bk_builder *b); /* build_num.c: modular ints must not reach this instruction */
 bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out); /* build_num.c; false: no fast path */
 bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);
 bool build_unary(bk_builder *b, int op, bk_val *x, bk_val *out);

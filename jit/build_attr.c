@@ -31,6 +31,32 @@ static bk_val load_value(bk_builder *b, bk_ref base, int64_t off) {
     return v;
 }
 
+/* methods of numbers, boxed or not; parts of ints, floats and complex numbers */
+static bool number_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self) {
+    bk_attr at;
+    if (bk_py_np_typenum(o->type) >= 0 || !fits(o)) return false;
+    if (method) {
+        bk_py_attr(b->rq.ticket, o->type, name, false, &at);
+        if (at.kind != BK_AT_BUILTIN_METHOD) return false;
+        *out = v_konst(b, at.value);
+        self->kind = V_VAL;
+        return true;
+    }
+    bool real = bk_py_str_is(name, "real"), imag = bk_py_str_is(name, "imag");
+    bool exact_int = o->type == bk_types.t_int, integer = exact_int || o->type == bk_types.t_bool;
+    if (o->type == bk_types.t_complex && (real || imag)) {
+        bk_ref re = unbox(b, o);
+        *out = v_num(bk_types.t_float, real ? re : o->num2);
+    } else if ((o->type == bk_types.t_float && real) || (exact_int && (real || bk_py_str_is(name, "numerator")))) {
+        *out = *o; /* the object itself */
+        if (o->own == O_OWNED) o->own = O_NONE;
+    } else if (o->type == bk_types.t_float && imag) *out = v_num(bk_types.t_float, KF(b, 0));
+    else if (integer && imag) *out = v_num(bk_types.t_int, KI(b, 0));
+    else if (integer && bk_py_str_is(name, "denominator")) *out = v_num(bk_types.t_int, KI(b, 1));
+    else return false;
+    return true;
+}
+
 /* self: V_NULL, or anything else when `out` is a function to be called with the owner as its first argument */
 bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self) {
     *self = v_null();
@@ -41,8 +67,8 @@ bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out
         *out = v_konst(b, v);
         return true;
     }
-    /* numbers need no object: their attributes are their type's */
-    if (!o->type || o->clean || ((!o->box || o->maybe) && !(method && is_num(o)))) return false;
+    if (is_num(o) && number_attr(b, o, name, method, out, self)) return true;
+    if (!o->type || !o->box || o->maybe || o->clean) return false;
     if (o->type == bk_types.t_ndarray && !method && np_attr(b, o, name, out)) return true;
     bk_attr at;
     bk_py_attr(b->rq.ticket, o->type, name, false, &at);

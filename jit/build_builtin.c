@@ -184,42 +184,23 @@ static bool builtin_pow(bk_builder *b, const bk_call *c) {
 
 /* ---- types ------------------------------------------------------------------------------------------------------- */
 
-/* built-in types whose instances' __class__ is their type and which inherit from none of the others */
-static bool is_plain_builtin(bk_obj *t) {
-    bk_obj *const plain[] = {bk_types.t_int,   bk_types.t_float,     bk_types.t_complex,  bk_types.t_str,
-                             bk_types.t_bytes, bk_types.t_list,      bk_types.t_tuple,    bk_types.t_dict,
-                             bk_types.t_set,   bk_types.t_frozenset, bk_types.t_range,    bk_types.t_slice,
-                             bk_types.t_bool,  bk_types.t_bytearray, bk_types.t_none_type};
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (t && plain[i] == t) return true;
-    return false;
-}
-
-/* 1, 0, or -1: not known */
-static int is_subtype(bk_obj *type, bk_obj *cls) {
-    if (type == cls) return 1;
-    if (bk_py_type(cls) != bk_types.t_type || !is_plain_builtin(cls)) return -1;
-    int tn = bk_py_np_typenum(type);
-    if (tn >= 0) return (tn == NP_DOUBLE && cls == bk_types.t_float) || (tn == NP_CDOUBLE && cls == bk_types.t_complex);
-    return is_plain_builtin(type) ? type == bk_types.t_bool && cls == bk_types.t_int : -1;
-}
-
 /* cls: a type, or a tuple of them, as a constant or made just now */
-static int is_instance(bk_obj *type, const bk_val *cls) {
+static int is_instance(bk_builder *b, bk_obj *type, const bk_val *cls) {
+    bk_ticket *t = b->rq.ticket;
     int r = 0;
     if (cls->kind == V_TUPLE) {
-        for (int i = 0; i < cls->nkids && !r; i++) r = is_instance(type, &cls->kids[i]);
+        for (int i = 0; i < cls->nkids && !r; i++) r = is_instance(b, type, &cls->kids[i]);
         return r;
     }
     if (cls->kind != V_VAL || !cls->konst) return -1;
-    if (bk_py_type(cls->konst) != bk_types.t_tuple) return is_subtype(type, cls->konst);
-    for (int64_t i = 0; i < bk_py_len(cls->konst) && !r; i++) r = is_subtype(type, bk_py_item(cls->konst, i));
+    if (bk_py_type(cls->konst) != bk_types.t_tuple) return bk_py_isinstance(t, type, cls->konst);
+    for (int64_t i = 0; i < bk_py_len(cls->konst) && !r; i++) r = bk_py_isinstance(t, type, bk_py_item(cls->konst, i));
     return r;
 }
 
 static bool builtin_isinstance(bk_builder *b, const bk_call *c) {
     if (c->n != 2 || !c->args[0].type || c->args[0].kind == V_NULL) return false;
-    int r = is_instance(c->args[0].type, &c->args[1]);
+    int r = is_instance(b, c->args[0].type, &c->args[1]);
     if (r < 0) return false;
     *c->out = v_bool(bk_kb(b->fn, r));
     return true;
@@ -350,6 +331,19 @@ static bool float_is_integer(bk_builder *b, const bk_call *c) {
     return true;
 }
 
+static bool int_is_integer(bk_builder *b, const bk_call *c) {
+    if (c->n != 1 || !is_intlike(c->args)) return false;
+    *c->out = v_bool(bk_kb(b->fn, true));
+    return true;
+}
+
+/* the number itself; a bool gives an int */
+static bool real_conjugate(bk_builder *b, const bk_call *c) {
+    if (c->n != 1) return false;
+    if (is_exact_int(c->args) || is_exact_float(c->args)) return call_itself(c);
+    return is_intlike(c->args) && call_int(c, np_int(b, c->args));
+}
+
 static bool complex_conjugate(bk_builder *b, const bk_call *c) {
     if (c->n != 1 || c->args[0].kind != V_VAL || c->args[0].type != bk_types.t_complex) return false;
     *c->out = v_num(bk_types.t_complex, unbox(b, c->args));
@@ -410,6 +404,9 @@ static const function known[] = {
     {"int.bit_count", int_bit_count, 1},
     {"int.bit_length", int_bit_length, 1},
     {"float.is_integer", float_is_integer, 1},
+    {"int.is_integer", int_is_integer, 1},
+    {"int.conjugate", real_conjugate, 1},
+    {"float.conjugate", real_conjugate, 1},
     {"complex.conjugate", complex_conjugate, 1},
 };
 

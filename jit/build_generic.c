@@ -2,7 +2,7 @@
 #include "build.h"
 
 /* boxes the n operands on top; false: one of them cannot be (the instruction is left to the interpreter) */
-static bool box_operands(bk_builder *b, uint32_t n) {
+bool box_operands(bk_builder *b, uint32_t n) {
     for (uint32_t k = n; k > 0; k--) {
         bk_val *v = top(b, k);
         if (v->kind != V_VAL && v->kind != V_NULL && v->kind != V_TUPLE) return false;
@@ -11,13 +11,13 @@ static bool box_operands(bk_builder *b, uint32_t n) {
     return !b->ended;
 }
 
-static bk_ref opnd(bk_builder *b, uint32_t k) {
+bk_ref opnd(bk_builder *b, uint32_t k) {
     bk_val *v = top(b, k);
     return v->kind == V_NULL ? KP(b, NULL) : v->box;
 }
 
 /* pops n operands and drops their references */
-static void drop(bk_builder *b, uint32_t n) {
+void drop_operands(bk_builder *b, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         bk_val v = pop(b);
         if (v.own != O_OWNED || !v.box) continue;
@@ -26,8 +26,8 @@ static void drop(bk_builder *b, uint32_t n) {
     }
 }
 
-static void finish(bk_builder *b, uint32_t n, bk_ref result) {
-    drop(b, n);
+void finish_operands(bk_builder *b, uint32_t n, bk_ref result) {
+    drop_operands(b, n);
     if (result) push(b, v_owned(NULL, result));
     b->result_of = result ? prof(b) : NULL;
     flow_continue(b, insn(b)->next);
@@ -46,7 +46,7 @@ static void gives(bk_builder *b, bk_helper h, uint32_t n, bool has_imm, int64_t 
     if (has_imm) a[k++] = KI(b, imm);
     bk_ref r = Ecall(b, h, k, a);
     raise_if_null(b, r);
-    finish(b, n, r);
+    finish_operands(b, n, r);
 }
 
 /* the same for helpers that give a status; `order` says which operand (from the top) each argument is */
@@ -60,7 +60,7 @@ static void does(bk_builder *b, bk_helper h, uint32_t n, const uint8_t *order, b
     unknown_begin(b);
     for (; order[k]; k++) a[k] = order[k] == 9 ? KP(b, name) : opnd(b, order[k]);
     raise_if_neg(b, Ecall(b, h, k, a));
-    finish(b, n, 0);
+    finish_operands(b, n, 0);
 }
 
 /* adds the popped value to the container that is `depth` below it */
@@ -73,7 +73,7 @@ static void adds(bk_builder *b, bk_helper h, uint32_t depth, uint32_t n) {
     unknown_begin(b);
     bk_ref a[3] = {top(b, depth + n)->box, opnd(b, n), n > 1 ? opnd(b, 1) : 0};
     raise_if_neg(b, Ecall(b, h, n + 1, a));
-    finish(b, n, 0);
+    finish_operands(b, n, 0);
 }
 
 static void list_append(bk_builder *b, uint32_t depth) {
@@ -110,7 +110,24 @@ static void generic_call(bk_builder *b, uint32_t n, uint32_t kw) {
     bk_ref names = kw ? opnd(b, 1) : b->kwnames ? KP(b, b->kwnames) : KP(b, NULL);
     bk_ref r = CALLH(b, BK_H_call, callable, names, KI(b, first), KI(b, total));
     raise_if_null(b, r);
-    finish(b, n + 2 + kw, r);
+    finish_operands(b, n + 2 + kw, r);
+}
+
+/* a list of the operands: making one runs no code */
+static void build_list(bk_builder *b, uint32_t n) {
+    if (n > 60 || !box_operands(b, n)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    bk_ref list = CALLH(b, BK_H_list_new, KI(b, n));
+    guard(b, E(b, BK_NE, list, KP(b, NULL)), BK_G_MEMORY);
+    begin_effect(b);
+    bk_ref items = n ? Eload(b, BK_M_PTR, BK_A_ITEMPTR, list, bk_py->list_items) : 0;
+    for (uint32_t i = 0; i < n; i++)
+        Estore(b, BK_M_PTR, BK_A_ITEMS, items, 0, 0, 8 * (int64_t)i, take(b, top(b, n - i)));
+    for (uint32_t i = 0; i < n; i++) pop(b);
+    push(b, v_owned(bk_types.t_list, list));
+    flow_continue(b, insn(b)->next);
 }
 
 static void build_container(bk_builder *b, int what, uint32_t n) {
@@ -122,7 +139,7 @@ static void build_container(bk_builder *b, int what, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) CALLH(b, BK_H_arg_set, KI(b, i), opnd(b, n - i));
     bk_ref r = CALLH(b, BK_H_build, KI(b, what), KI(b, 0), KI(b, n));
     raise_if_null(b, r);
-    drop(b, n);
+    drop_operands(b, n);
     bk_obj *types[] = {bk_types.t_tuple, bk_types.t_list, bk_types.t_set,   bk_types.t_dict,
                        bk_types.t_dict,  bk_types.t_str,  bk_types.t_slice, bk_types.t_slice};
     push(b, v_owned(types[what], r));
@@ -137,7 +154,7 @@ static void generic_branch(bk_builder *b) {
     raise_if_neg(b, t);
     /* the test is repeated by nobody: from here on the truth value is on the stack in the object's place */
     bk_ref c = E(b, BK_NE, t, KI(b, 0));
-    drop(b, 1);
+    drop_operands(b, 1);
     bk_prof *p = prof(b);
     uint32_t taken = p->taken, fell = p->visits > p->taken ? p->visits - p->taken : 0;
     bool jump_if = in->op == BC_POP_JUMP_IF_TRUE;
@@ -173,7 +190,7 @@ static void generic_foriter(bk_builder *b) {
     raise_unless(b, E(b, BK_NOT, Ecall(b, BK_H_has_error, 0, NULL), 0));
     bool outside = b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(TOPF(b)->flow, (uint32_t)b->rq.header, target);
     bool mine = !top(b, 1)->clean, seen = prof(b)->taken || TOPF(b)->prof[target].visits;
-    if (mine) drop(b, 1);
+    if (mine) drop_operands(b, 1);
     else pop(b);
     TOPF(b)->pc = target;
     b->unknown = false;
@@ -198,15 +215,20 @@ static void generic_foriter(bk_builder *b) {
     flow_continue(b, in->next);
 }
 
+/* the instruction's result; for a call, without a self */
+static void push_attribute(bk_builder *b, bk_ref r, bool for_call) {
+    if (for_call && bk_py->null_first) push(b, v_null());
+    push(b, v_owned(NULL, r));
+    if (for_call && !bk_py->null_first) push(b, v_null());
+    b->result_of = for_call ? NULL : prof(b);
+    flow_continue(b, insn(b)->next);
+}
+
 static void load_global(bk_builder *b, const bk_insn *in) {
     unknown_begin(b);
     bk_ref r = CALLH(b, BK_H_load_global, KP(b, TOPF(b)->ci->names[in->arg]));
     raise_if_null(b, r);
-    if (in->arg2 && bk_py->null_first) push(b, v_null());
-    push(b, v_owned(NULL, r));
-    if (in->arg2 && !bk_py->null_first) push(b, v_null());
-    b->result_of = in->arg2 ? NULL : prof(b);
-    flow_continue(b, in->next);
+    push_attribute(b, r, in->arg2);
 }
 
 static void load_attr(bk_builder *b, const bk_insn *in) {
@@ -219,12 +241,8 @@ static void load_attr(bk_builder *b, const bk_insn *in) {
     /* for a call, too, the bound attribute: the same but for a bound method that nobody sees */
     bk_ref r = CALLH(b, BK_H_getattr, opnd(b, 1), KP(b, name));
     raise_if_null(b, r);
-    drop(b, 1);
-    if (in->arg2 && bk_py->null_first) push(b, v_null());
-    push(b, v_owned(NULL, r));
-    if (in->arg2 && !bk_py->null_first) push(b, v_null());
-    b->result_of = in->arg2 ? NULL : prof(b);
-    flow_continue(b, in->next);
+    drop_operands(b, 1);
+    push_attribute(b, r, in->arg2);
 }
 
 static void unpack(bk_builder *b, uint32_t n) {
@@ -236,7 +254,7 @@ static void unpack(bk_builder *b, uint32_t n) {
     raise_if_neg(b, CALLH(b, BK_H_unpack, opnd(b, 1), KI(b, n)));
     bk_ref items[64];
     for (uint32_t i = 0; i < n; i++) items[i] = CALLH(b, BK_H_arg_get, KI(b, i));
-    drop(b, 1);
+    drop_operands(b, 1);
     for (uint32_t i = n; i-- > 0;) push(b, v_owned(NULL, items[i]));
     flow_continue(b, insn(b)->next);
 }
@@ -249,7 +267,7 @@ static void contains(bk_builder *b, const bk_insn *in) {
     unknown_begin(b);
     bk_ref r = CALLH(b, BK_H_contains, opnd(b, 1), opnd(b, 2));
     raise_if_neg(b, r);
-    drop(b, 2);
+    drop_operands(b, 2);
     push(b, v_bool(in->arg ? E(b, BK_EQ, r, KI(b, 0)) : E(b, BK_NE, r, KI(b, 0))));
     flow_continue(b, in->next);
 }
@@ -262,7 +280,7 @@ static void compare_bool(bk_builder *b, const bk_insn *in) {
     unknown_begin(b);
     bk_ref r = CALLH(b, BK_H_compare_bool, opnd(b, 2), opnd(b, 1), KI(b, in->arg));
     raise_if_neg(b, r);
-    drop(b, 2);
+    drop_operands(b, 2);
     push(b, v_bool(E(b, BK_NE, r, KI(b, 0))));
     flow_continue(b, in->next);
 }
@@ -275,7 +293,7 @@ static void format_simple(bk_builder *b) {
     unknown_begin(b);
     bk_ref r = CALLH(b, BK_H_format, opnd(b, 1), KP(b, NULL));
     raise_if_null(b, r);
-    finish(b, 1, r);
+    finish_operands(b, 1, r);
 }
 
 static void format_value(bk_builder *b, const bk_insn *in) {
@@ -295,7 +313,93 @@ static void call_ex(bk_builder *b, const bk_insn *in) {
     bk_ref callable = opnd(b, bk_py->null_first ? 2 + kw : 3 + kw);
     bk_ref r = CALLH(b, BK_H_call_ex, callable, opnd(b, 1 + kw), kw ? opnd(b, 1) : KP(b, NULL));
     raise_if_null(b, r);
-    finish(b, 3 + kw, r);
+    finish_operands(b, 3 + kw, r);
+}
+
+static void import_name(bk_builder *b, const bk_insn *in) {
+    if (!box_operands(b, 2)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_import_name, KP(b, TOPF(b)->ci->names[in->arg]), opnd(b, 1), opnd(b, 2));
+    raise_if_null(b, r);
+    finish_operands(b, 2, r);
+}
+
+static void super_attr(bk_builder *b, const bk_insn *in) {
+    if (!box_operands(b, 3)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_super_attr, opnd(b, 3), opnd(b, 2), opnd(b, 1), KP(b, TOPF(b)->ci->names[in->arg]),
+                     KI(b, (in->arg2 & 2) != 0));
+    raise_if_null(b, r);
+    drop_operands(b, 3);
+    push_attribute(b, r, in->arg2 & 1);
+}
+
+static void before_with(bk_builder *b) {
+    if (!box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_before_with, opnd(b, 1));
+    raise_if_null(b, r);
+    bk_ref leaves = CALLH(b, BK_H_arg_get, KI(b, 0));
+    drop_operands(b, 1);
+    push(b, v_owned(NULL, leaves));
+    push(b, v_owned(NULL, r));
+    b->result_of = prof(b);
+    flow_continue(b, insn(b)->next);
+}
+
+static void unpack_ex(bk_builder *b, const bk_insn *in) {
+    uint32_t before = (uint32_t)in->arg & 255, after = (uint32_t)in->arg >> 8, n = before + 1 + after;
+    if (n > 60 || !box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    raise_if_neg(b, CALLH(b, BK_H_unpack_ex, opnd(b, 1), KI(b, before), KI(b, after)));
+    bk_ref items[64];
+    for (uint32_t i = 0; i < n; i++) items[i] = CALLH(b, BK_H_arg_get, KI(b, i));
+    drop_operands(b, 1);
+    for (uint32_t i = n; i-- > 0;) push(b, v_owned(i == before ? bk_types.t_list : NULL, items[i]));
+    flow_continue(b, insn(b)->next);
+}
+
+/* the function is new: what it is given here is seen by nobody else */
+static void make_function(bk_builder *b, const bk_insn *in) {
+    uint32_t n = 1 + (uint32_t)__builtin_popcount((unsigned)in->arg);
+    if (!box_operands(b, n)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref f = CALLH(b, BK_H_make_function, opnd(b, 1));
+    raise_if_null(b, f);
+    for (uint32_t bit = 8, k = 2; bit; bit >>= 1)
+        if ((uint32_t)in->arg & bit) CALLH(b, BK_H_set_function_attribute, f, opnd(b, k++), KI(b, bit));
+    drop_operands(b, n);
+    push(b, v_owned(bk_types.t_function, f));
+    flow_continue(b, in->next);
+}
+
+static void set_function_attribute(bk_builder *b, const bk_insn *in) {
+    bk_val *f = top(b, 1);
+    if (f->kind != V_VAL || !f->box || f->maybe || f->own != O_OWNED || !box_operands(b, 2)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    begin_effect(b);
+    CALLH(b, BK_H_set_function_attribute, top(b, 1)->box, opnd(b, 2), KI(b, in->arg));
+    bk_val func = pop(b), value = pop(b);
+    release(b, &value); /* the function has its own reference */
+    push(b, func);
+    flow_continue(b, in->next);
 }
 
 void build_generic(bk_builder *b) {
@@ -333,7 +437,7 @@ void build_generic(bk_builder *b) {
     case BC_CALL_KW: generic_call(b, (uint32_t)in->arg, 1); break;
     case BC_CALL_INTRINSIC_1: gives(b, BK_H_intrinsic1, 1, true, in->arg); break;
     case BC_BUILD_TUPLE: build_container(b, BK_B_TUPLE, (uint32_t)in->arg); break;
-    case BC_BUILD_LIST: build_container(b, BK_B_LIST, (uint32_t)in->arg); break;
+    case BC_BUILD_LIST: build_list(b, (uint32_t)in->arg); break;
     case BC_BUILD_SET: build_container(b, BK_B_SET, (uint32_t)in->arg); break;
     case BC_BUILD_MAP: build_container(b, BK_B_MAP, 2 * (uint32_t)in->arg); break;
     case BC_BUILD_CONST_KEY_MAP: build_container(b, BK_B_CONST_KEY_MAP, (uint32_t)in->arg + 1); break;
@@ -350,6 +454,12 @@ void build_generic(bk_builder *b) {
     case BC_FORMAT_SIMPLE: format_simple(b); break;
     case BC_FORMAT_WITH_SPEC: gives(b, BK_H_format, 2, false, 0); break;
     case BC_CONVERT_VALUE: gives(b, BK_H_convert, 1, true, in->arg); break;
+    case BC_IMPORT_NAME: import_name(b, in); break;
+    case BC_LOAD_SUPER_ATTR: super_attr(b, in); break;
+    case BC_BEFORE_WITH: before_with(b); break;
+    case BC_UNPACK_EX: unpack_ex(b, in); break;
+    case BC_MAKE_FUNCTION: make_function(b, in); break;
+    case BC_SET_FUNCTION_ATTRIBUTE: set_function_attribute(b, in); break;
     default: leave(b, BK_G_NYI); /* must not run natively, or has no fast path yet */
     }
 }

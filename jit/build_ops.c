@@ -31,12 +31,12 @@ static void op_store_fast(bk_builder *b, const bk_insn *in) {
 }
 
 static void op_store_load(bk_builder *b, const bk_insn *in) {
-    if (store_kills(b, (uint32_t)in->arg)) {
-        leave(b, BK_G_LAST_REF);
-        return;
+    if (store_kills(b, (uint32_t)in->arg)) store_dying(b, (uint32_t)in->arg, pop(b));
+    else {
+        check_overwrite(b, (uint32_t)in->arg);
+        store_local(b, (uint32_t)in->arg, pop(b));
     }
-    check_overwrite(b, (uint32_t)in->arg);
-    store_local(b, (uint32_t)in->arg, pop(b));
+    if (b->unknown && TOPF(b)->slots[in->arg2].clean) TOPF(b)->slots[in->arg2].box = 0; /* as it is afterwards */
     bk_val v = load_local(b, in->arg2);
     if (v.kind == V_NULL) bk_abort(b, BK_AB_NYI_FIRST);
     push(b, v);
@@ -44,23 +44,43 @@ static void op_store_load(bk_builder *b, const bk_insn *in) {
 }
 
 static void op_store_pair(bk_builder *b, const bk_insn *in) {
-    if (store_kills(b, (uint32_t)in->arg) || store_kills(b, in->arg2)) {
-        leave(b, BK_G_LAST_REF);
-        return;
+    uint32_t first = (uint32_t)in->arg, second = in->arg2;
+    bool dying = store_kills(b, first) || store_kills(b, second);
+    if (!dying) {
+        check_overwrite(b, first);
+        check_overwrite(b, second);
     }
-    check_overwrite(b, (uint32_t)in->arg);
-    check_overwrite(b, in->arg2);
     for (uint32_t k = 1; k <= 2; k++)
         if (top(b, k)->kind != V_VAL) force(b, top(b, k));
     if (b->ended) return;
-    store_local(b, (uint32_t)in->arg, pop(b));
-    store_local(b, in->arg2, pop(b));
+    bk_val v = pop(b);
+    if (dying) store_dying(b, first, v);
+    else store_local(b, first, v);
+    v = pop(b);
+    if (dying) store_dying(b, second, v);
+    else store_local(b, second, v);
+    next(b);
+}
+
+static void op_delete_fast(bk_builder *b, const bk_insn *in) {
+    uint32_t slot = (uint32_t)in->arg;
+    bk_val v = load_local(b, slot);
+    if (v.kind == V_NULL) {
+        leave(b, BK_G_UNBOUND);
+        return;
+    }
+    if (v.box && !v.maybe && !v.num && !v.type) guard(b, E(b, BK_NE, v.box, KP(b, NULL)), BK_G_UNBOUND);
+    if (store_kills(b, slot)) store_dying(b, slot, v_null());
+    else {
+        check_overwrite(b, slot);
+        store_local(b, slot, v_null());
+    }
     next(b);
 }
 
 static void op_pop_top(bk_builder *b) {
     bk_val *t = top(b, 1);
-    if (t->own == O_OWNED && t->kind == V_VAL && !simple_type(t->type) && (prof(b)->flags & BK_PF_DIES)) {
+    if (t->own == O_OWNED && t->kind == V_VAL && !simple_type(t->type) && dies_loudly(b)) {
         bk_ref p = t->box;
         unknown_begin(b);
         pop(b);
@@ -76,9 +96,22 @@ static void op_pop_top(bk_builder *b) {
     next(b);
 }
 
+static bool owns_boxes(const bk_val *v) {
+    for (int i = 0; i < v->nkids; i++)
+        if (owns_boxes(&v->kids[i])) return true;
+    return v->own == O_OWNED || v->own == O_VOLATILE;
+}
+
 static void op_copy(bk_builder *b, const bk_insn *in) {
     bk_val *src = top(b, (uint32_t)in->arg);
-    if (src->kind != V_VAL && src->kind != V_NULL) {
+    int then = TOPF(b)->ci->insns[insn(b)->next].op;
+    if (src->kind == V_TUPLE && (then == BC_POP_JUMP_IF_NONE || then == BC_POP_JUMP_IF_NOT_NONE)) {
+        push(b, v_konst(b, bk_types.t_true)); /* the branch asks only whether it is None */
+        next(b);
+        return;
+    }
+    if (src->kind == V_TUPLE && owns_boxes(src)) boxed(b, src); /* two owners of one item would be counted once */
+    if (src->kind != V_VAL && src->kind != V_NULL && src->kind != V_TUPLE) {
         leave(b, BK_G_NYI);
         return;
     }
@@ -153,6 +186,35 @@ static void op_store_deref(bk_builder *b, const bk_insn *in) {
     Estore(b, BK_M_PTR, BK_A_CELL, cell.box, 0, 0, bk_py->cell_value, p);
     E(b, BK_DECREFN, old, 0);
     next(b);
+}
+
+/* Operands that a fast path has used go. Where recording or an exit saw the last reference to one of them die, that may
+ * run any code. */
+void push_released(bk_builder *b, uint32_t n, bk_val out) {
+    bool owned = false, dying = false;
+    for (uint32_t k = 1; k <= n; k++) {
+        const bk_val *v = top(b, k);
+        owned |= v->own == O_OWNED || v->kind == V_TUPLE;
+        dying |= v->kind == V_VAL && v->own == O_OWNED && !simple_type(v->type) && !v->konst;
+    }
+    dying = dying && dies_loudly(b);
+    if (!dying && !b->effects)
+        for (uint32_t k = 1; k <= n; k++) check_release(b, top(b, k));
+    if (out.kind == V_VAL && out.own == O_HOMES && dying) {
+        E(b, out.maybe ? BK_XINCREF : BK_INCREF, out.box, 0);
+        out.own = O_OWNED;
+    }
+    if (owned) secure(b, &out);
+    if (dying) unknown_begin(b);
+    else if (owned) begin_effect(b);
+    bk_val went[8];
+    for (uint32_t k = 0; k < n; k++) went[k] = pop(b);
+    push(b, out);
+    for (uint32_t k = 0; k < n; k++) {
+        bk_val *v = &went[k];
+        if (!dying || v->kind != V_VAL || v->own != O_OWNED || simple_type(v->type)) release(b, v);
+        else E(b, BK_XDECREF, v->box, 0);
+    }
 }
 
 /* inlined comprehensions: the local is put aside on the stack */
@@ -240,13 +302,7 @@ static void op_unary(bk_builder *b, const bk_insn *in) {
         build_generic(b);
         return;
     }
-    check_release(b, top(b, 1));
-    bk_val v = pop(b);
-    if (v.own == O_OWNED) {
-        begin_effect(b);
-        release(b, &v);
-    }
-    push(b, out);
+    push_released(b, 1, out);
     next(b);
 }
 
@@ -333,16 +389,7 @@ static void op_subscr(bk_builder *b) {
     learn(b, 2);
     learn(b, 1);
     if (!(prof(b)->flags & BK_PF_GENERIC) && o->kind != V_NULL && build_subscr(b, o, key, &out)) {
-        check_release(b, top(b, 1));
-        check_release(b, top(b, 2));
-        secure(b, &out); /* its container may go with the operands */
-        bk_val ck = pop(b), co = pop(b);
-        if (ck.own == O_OWNED || co.own == O_OWNED || ck.kind == V_TUPLE) {
-            begin_effect(b);
-            release(b, &ck);
-            release(b, &co);
-        }
-        push(b, out);
+        push_released(b, 2, out);
         next(b);
     } else if (!b->ended) build_generic(b);
 }
@@ -382,14 +429,7 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
             if (bound) push(b, self);
             else if (!bk_py->null_first) push(b, v_null());
         } else {
-            check_release(b, o);
-            if (o->own == O_OWNED) secure(b, &out);
-            bk_val owner = pop(b);
-            if (owner.own == O_OWNED) {
-                begin_effect(b);
-                release(b, &owner);
-            }
-            push(b, out);
+            push_released(b, 1, out);
         }
         next(b);
     } else if (!b->ended) build_generic(b);
@@ -404,6 +444,20 @@ static void op_store_attr(bk_builder *b, const bk_insn *in) {
         release(b, &owner);
         next(b);
     } else if (!b->ended) build_generic(b);
+}
+
+static void op_import_from(bk_builder *b, const bk_insn *in) {
+    bk_val *m = top(b, 1);
+    if (m->kind != V_VAL) {
+        leave(b, BK_G_NYI);
+        return;
+    }
+    bk_ref p = CALLH(b, BK_H_import_from, boxed(b, m), KP(b, TOPF(b)->ci->names[in->arg]));
+    guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_UNBOUND);
+    bk_val v = v_volatile(NULL, p);
+    apply_seen(b, &v, prof(b));
+    push(b, v);
+    next(b);
 }
 
 static void op_get_iter(bk_builder *b) {
@@ -447,6 +501,15 @@ void build_insn(bk_builder *b) {
         else next(b);
         break;
     case BC_STORE_DEREF: op_store_deref(b, in); break;
+    case BC_DELETE_FAST: op_delete_fast(b, in); break;
+    case BC_IMPORT_FROM: op_import_from(b, in); break;
+    case BC_GET_LEN:
+    case BC_MATCH_SEQUENCE:
+    case BC_MATCH_MAPPING:
+    case BC_MATCH_KEYS:
+    case BC_MATCH_CLASS:
+        if (!build_match(b) && !b->ended) leave(b, BK_G_NYI);
+        break;
     case BC_LOAD_FAST_AND_CLEAR: op_load_and_clear(b, in); break;
     case BC_KW_NAMES: op_kw_names(b, in); break;
     case BC_POP_TOP: op_pop_top(b); break;

@@ -139,7 +139,7 @@ static bk_obj *seen_old(bk_builder *b) {
 static bool list_store(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     bk_ref len;
     if (v->kind != V_VAL && v->kind != V_TUPLE) return false;
-    if (prof(b)->flags & BK_PF_DIES) return false;
+    if (dies_loudly(b)) return false;
     build_len(b, o, &len);
     bk_ref i = checked_index(b, index_of(b, key), len);
     bk_ref items = Eload(b, BK_M_PTR, BK_A_ITEMPTR, o->box, bk_py->list_items);
@@ -147,10 +147,7 @@ static bool list_store(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     bk_obj *was = seen_old(b);
     bk_val oldv = v_volatile(NULL, old);
     if (simple_type(was)) guard_type(b, &oldv, was);
-    else {
-        bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, old, bk_py->layout.refcnt);
-        guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
-    }
+    else check_death(b, old);
     check_release(b, key);
     check_release(b, o);
     if (was == bk_types.t_float && fresh_float(v)) {
@@ -343,7 +340,7 @@ static void decref_all(bk_builder *b, const bk_val *v) {
 /* the exhausted iterator on top goes; its list may lose the last reference with it */
 static void drop_iterator(bk_builder *b, uint32_t target) {
     if (!owns(top(b, 1))) pop(b);
-    else if (prof(b)->flags & BK_PF_DIES) {
+    else if (dies_loudly(b)) {
         unknown_begin(b);
         bk_val dead = pop(b);
         decref_all(b, &dead);

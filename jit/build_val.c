@@ -267,6 +267,11 @@ void force(bk_builder *b, bk_val *v) {
     bk_ref items[256];
     for (int i = 0; i < v->nkids; i++) {
         bk_val *k = &v->kids[i];
+        for (int e = 0; e < i; e++) /* one value is one object */
+            if (k->kind == V_VAL && !k->box && k->num && k->num == v->kids[e].num && k->type == v->kids[e].type) {
+                k->box = items[e];
+                k->own = O_VOLATILE;
+            }
         boxed(b, k);
         secure(b, k);
         items[i] = k->box;
@@ -339,13 +344,23 @@ bk_ref take(bk_builder *b, bk_val *v) {
     return p;
 }
 
+/* dropping a reference to the object will not run code: others hold it, or it dies quietly where such deaths were seen
+ */
+void check_death(bk_builder *b, bk_ref p) {
+    if (prof(b)->flags & BK_PF_DIES) {
+        guard(b, CALLH(b, BK_H_quiet_death, p), BK_G_DESTRUCTOR);
+        return;
+    }
+    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, p, bk_py->layout.refcnt);
+    guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
+}
+
 void check_release(bk_builder *b, const bk_val *v) {
     for (int i = 0; i < v->nkids; i++) check_release(b, &v->kids[i]);
     if ((v->kind != V_VAL && v->kind != V_SEQIT && v->kind != V_REVERSED) || v->own != O_OWNED ||
         simple_type(v->type) || v->konst)
         return;
-    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, v->box, bk_py->layout.refcnt);
-    guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
+    check_death(b, v->box);
 }
 
 void release(bk_builder *b, bk_val *v) {
@@ -421,7 +436,9 @@ static bool holds_object(bk_builder *b, uint32_t slot) {
            !is_lent(b, home_bit(slot), slot);
 }
 
-bool store_kills(bk_builder *b, uint32_t slot) { return (prof(b)->flags & BK_PF_DIES) && holds_object(b, slot); }
+bool dies_loudly(bk_builder *b) { return (prof(b)->flags & (BK_PF_DIES | BK_PF_LOUD)) == (BK_PF_DIES | BK_PF_LOUD); }
+
+bool store_kills(bk_builder *b, uint32_t slot) { return dies_loudly(b) && holds_object(b, slot); }
 
 void check_overwrite(bk_builder *b, uint32_t slot) {
     if (!is_outer(b)) {
@@ -429,9 +446,7 @@ void check_overwrite(bk_builder *b, uint32_t slot) {
         return;
     }
     if (!holds_object(b, slot)) return;
-    bk_ref old = load_local(b, slot).box;
-    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, old, bk_py->layout.refcnt);
-    guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
+    check_death(b, load_local(b, slot).box);
 }
 
 void store_dying(bk_builder *b, uint32_t slot, bk_val v) {
@@ -539,6 +554,43 @@ void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) { /* nobody borrows f
     l->own = O_NONE;
 }
 
+static bool is_constant(const bk_builder *b, bk_ref r) {
+    bk_op op = (bk_op)b->fn->ins[r].op;
+    return op == BK_K_I64 || op == BK_K_F64 || op == BK_K_I1 || op == BK_K_F32;
+}
+
+/* One value in two places is one object: a local that has no box yet takes the one that an operand was given, or an
+ * earlier local. */
+static void share_box(bk_builder *b, uint32_t slot) {
+    bk_bframe *f = &b->st.f[0];
+    bk_val *l = &f->slots[slot];
+    if (l->clean || l->kind != V_VAL || !l->num || (l->box && !l->maybe) || is_constant(b, l->num)) return;
+    for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) {
+        const bk_val *v = &f->slots[k];
+        if (v == l || v->kind != V_VAL || v->num != l->num || v->type != l->type || v->clean) continue;
+        if (!v->box || v->maybe) continue;
+        l->box = v->box;
+        l->maybe = false;
+        return;
+    }
+}
+
+static void sync_locals(bk_builder *b) {
+    bk_bframe *f = &b->st.f[0];
+    for (uint32_t i = 0; i < f->ci->nlocals; i++) {
+        bk_val *l = &f->slots[i], was = *l;
+        share_box(b, i);
+        bk_sync_slot(b, i, l);
+        if (was.clean || was.kind != V_VAL || !was.num || is_constant(b, was.num)) continue;
+        for (uint32_t k = i + 1; k < f->ci->nlocals; k++) { /* the same number without a box: this one's */
+            bk_val *o = &f->slots[k];
+            if (o->clean || o->kind != V_VAL || o->num != was.num || o->type != was.type || o->box != was.box) continue;
+            o->box = Eimm(b, BK_HLOAD, 0, i);
+            o->maybe = false;
+        }
+    }
+}
+
 void unknown_begin(bk_builder *b) {
     if (!is_outer(b)) { /* an inlined frame does not exist for whoever looks: call it instead */
         bk_bframe *caller = &b->st.f[b->st.n - 2];
@@ -554,7 +606,7 @@ void unknown_begin(bk_builder *b) {
     if (dropped) {
         for (uint32_t k = 0; k < f->sp; k++) secure_homes(b, &f->slots[f->ci->nlocals + k], dropped);
     }
-    for (uint32_t i = 0; i < f->ci->nlocals; i++) bk_sync_slot(b, i, &f->slots[i]);
+    sync_locals(b);
     Eimm(b, BK_SETIP, 0, insn(b)->last);
     b->raise_snap = snap_now(b, f->pc, BK_SNAP_RAISE, BK_G_RAISE);
     b->unknown = true;

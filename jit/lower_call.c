@@ -81,12 +81,30 @@ LLVMValueRef bk_call_helper(bk_lw *L, uint32_t id, const LLVMValueRef *args, uin
     return LLVMBuildCall2(L->b, L->helper_type[id], L->helper[id], out, nout, "");
 }
 
+/* Helpers of one load or store are made in line: those of the context's argument words, and the frame's object. */
+static bool in_line(bk_lw *L, const bk_ins *i, LLVMValueRef *v) {
+    const bk_ref *args = &L->fn->args[i->a];
+    const bk_ins *index = i->b ? &L->fn->ins[args[0]] : NULL;
+    if (i->imm == BK_H_frame_seen) {
+        LLVMValueRef frame = bk_mem_get(L, L->ptr, L->ctx, offsetof(bk_ctx, frame), BK_A_CONST);
+        LLVMValueRef seen = bk_mem_get(L, L->ptr, frame, L->o->layout->frame_obj, BK_A_STATE);
+        *v = LLVMBuildICmp(L->b, LLVMIntNE, seen, LLVMConstNull(L->ptr), "");
+        return true;
+    }
+    if ((i->imm != BK_H_arg_set && i->imm != BK_H_arg_get) || index->op != BK_K_I64) return false;
+    int64_t at = (int64_t)offsetof(bk_ctx, args) + 8 * index->imm;
+    if (i->imm == BK_H_arg_get) *v = bk_mem_get(L, L->ptr, L->ctx, at, BK_A_STATE);
+    else bk_mem_put(L, bk_lw_val(L, args[1]), L->ctx, at, BK_A_STATE);
+    return true;
+}
+
 LLVMValueRef bk_call_ins(bk_lw *L, const bk_ins *i) {
-    LLVMValueRef args[16];
+    LLVMValueRef args[16], v = NULL;
     if (i->imm < 0 || i->imm >= BK_NHELPERS || i->b > 16 || (uint64_t)i->a + i->b > L->fn->nargs) {
         bk_lw_fail(L, "a call of helper %lld with %u arguments", (long long)i->imm, i->b);
         return NULL;
     }
+    if (in_line(L, i, &v)) return v;
     for (uint32_t k = 0; k < i->b; k++) args[k] = bk_lw_val(L, L->fn->args[i->a + k]);
     return bk_call_helper(L, (uint32_t)i->imm, args, i->b);
 }

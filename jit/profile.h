@@ -3,7 +3,7 @@
 #define BK_PROFILE_H
 #include "bk_py.h"
 
-enum { BK_NSEEN = 4 };
+enum { BK_NSEEN = 4, BK_NOPND = 3 };
 
 /* A type seen, with what else identifies a fast path. */
 typedef struct {
@@ -16,7 +16,8 @@ typedef struct {
 enum {
     BK_PF_NEG_INDEX = 1, /* a negative index was seen */
     BK_PF_POS_INDEX = 2,
-    BK_PF_DIES = 4, /* an object other than a number lost its last reference here */
+    BK_PF_DIES = 4,   /* an object other than a number lost its last reference here, */
+    BK_PF_LOUD = 128, /* and its death may run code */
     BK_PF_CALLEE_MANY = 8,
     BK_PF_GENERIC = 16, /* the fast path failed too often: use the boxed lowering */
     BK_PF_LEAVE = 32,   /* raises too often: leave in front of it */
@@ -28,8 +29,8 @@ typedef struct {
     uint32_t taken; /* branches: jumped; FOR_ITER: exhausted */
     uint8_t flags, nseen, strikes;
     bk_seen seen[BK_NSEEN]; /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
-    bk_seen opnd[2];        /* the operand on top and the one below, while each is always the same */
-    bool opnd_many[2];
+    bk_seen opnd[BK_NOPND]; /* the operand on top and those below (the third: MATCH_CLASS), while always the same */
+    bool opnd_many[BK_NOPND];
     bk_obj *callee; /* CALL: code object, type or builtin (strong) */
     int64_t step;   /* FOR_ITER over a range: its step */
 } bk_prof;

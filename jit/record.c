@@ -11,7 +11,7 @@ void bk_profile_free(bk_prof *p, const bk_codeinfo *ci) {
     if (!p) return;
     for (uint32_t i = 0; i < ci->ninsns; i++) {
         for (int k = 0; k < p[i].nseen; k++) bk_py_decref(p[i].seen[k].type);
-        for (int k = 0; k < 2; k++)
+        for (int k = 0; k < BK_NOPND; k++)
             if (p[i].opnd[k].type) bk_py_decref(p[i].opnd[k].type);
         if (p[i].callee) bk_py_decref(p[i].callee);
     }
@@ -105,8 +105,11 @@ static void record_index(bk_prof *p, bk_obj *key) {
         for (int64_t i = 0; i < bk_py_len(key); i++) record_index(p, bk_py_item(key, i));
 }
 
-static bool dies(bk_obj *o) {
-    return o && *(uint32_t *)((char *)o + bk_py->layout.refcnt) == 1 && !bk_py_type_is_simple(bk_py_type(o));
+/* the object loses a reference: notes what happens if it is the last */
+static void record_death(bk_prof *p, bk_obj *o) {
+    if (!o || *(uint32_t *)((char *)o + bk_py->layout.refcnt) != 1 || bk_py_type_is_simple(bk_py_type(o))) return;
+    p->flags |= BK_PF_DIES;
+    if (!bk_py_dies_quietly(o)) p->flags |= BK_PF_LOUD;
 }
 
 /* the pending instruction's result, now that the next one is about to run */
@@ -141,6 +144,9 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
 #define TOP(k) bk_py_home_get(stack, (uint32_t)(depth - (k)))
     for (int k = 0; k < 2 && depth > k; k++) see_operand(p, k, TOP(k + 1));
     switch (in->op) {
+    case BC_MATCH_CLASS: /* what it gives is made of attributes, of any types */
+        if (depth > 2) see_operand(p, 2, TOP(3));
+        break;
     case BC_POP_JUMP_IF_TRUE:
     case BC_POP_JUMP_IF_FALSE:
         truth = depth > 0 && TOP(1) ? plain_truth(TOP(1)) : -1;
@@ -165,19 +171,20 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
                 if (k >= 0 && k < n) {
                     bk_obj *old = (*(bk_obj ***)((char *)list + bk_py->list_items))[k];
                     bk_prof_see(p, old);
-                    if (dies(old)) p->flags |= BK_PF_DIES;
+                    record_death(p, old);
                 }
             }
         }
         break;
+    case BC_DELETE_FAST:
     case BC_STORE_FAST:
     case BC_STORE_FAST_LOAD_FAST:
     case BC_STORE_FAST_STORE_FAST:
-        if (dies(bk_py_home_get(home, (uint32_t)in->arg))) p->flags |= BK_PF_DIES;
-        if (in->op == BC_STORE_FAST_STORE_FAST && dies(bk_py_home_get(home, in->arg2))) p->flags |= BK_PF_DIES;
+        record_death(p, bk_py_home_get(home, (uint32_t)in->arg));
+        if (in->op == BC_STORE_FAST_STORE_FAST) record_death(p, bk_py_home_get(home, in->arg2));
         break;
     case BC_POP_TOP:
-        if (depth > 0 && dies(TOP(1))) p->flags |= BK_PF_DIES;
+        if (depth > 0) record_death(p, TOP(1));
         break;
     case BC_CALL:
     case BC_CALL_KW: {

@@ -6,7 +6,8 @@ import subprocess
 import sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SOURCES = """embed/helpers_num.c embed/helpers_box.c embed/helpers_obj.c embed/helpers_sync.c
+SOURCES = """embed/helpers_num.c embed/helpers_box.c embed/helpers_obj.c
+    embed/helpers_match.c embed/helpers_stmt.c embed/helpers_sync.c
     embed/helpers_table.c
     embed/watch.c embed/attr.c embed/known.c embed/numpy.c embed/builtins.c embed/objects.c guards/assume.c
     jit/helpers.c tests/unit/objects_module.c""".split()

@@ -1,0 +1,63 @@
+/* What classes say when code is built: isinstance, __match_args__, attributes by super(). No Python code runs. */
+#include "objects.h"
+#include "objects_version.h"
+
+/* what type(o) looks up by that name on itself, borrowed */
+static PyObject *lookup(PyTypeObject *type, const char *text) {
+    PyObject *name = PyUnicode_InternFromString(text);
+    PyObject *v = name ? _PyType_Lookup(type, name) : NULL;
+    Py_XDECREF(name);
+    return v;
+}
+
+static bool is_plain_class(bk_obj *cls) { return Py_IS_TYPE((PyObject *)cls, &PyType_Type); }
+
+int bk_py_isinstance(bk_ticket *t, bk_obj *type_, bk_obj *cls) {
+    PyTypeObject *type = type_;
+    if (type_ == cls) return 1;
+    if (!is_plain_class(cls) || !bk_assume_type(t, type)) return -1;
+    if (PyType_IsSubtype(type, (PyTypeObject *)cls)) return 1;
+    /* an object that says it is of another class than its type's is asked */
+    PyObject *says = lookup(type, "__class__");
+    bool honest =
+        type->tp_getattro == PyObject_GenericGetAttr && says && says == lookup(&PyBaseObject_Type, "__class__");
+    return honest ? 0 : -1;
+}
+
+bool bk_py_match_args(bk_ticket *t, bk_obj *cls, uint32_t n, bk_obj **names) {
+    if (!n) return true;
+    if (!is_plain_class(cls) || !bk_assume_type(t, cls)) return false;
+    PyObject *args = lookup((PyTypeObject *)cls, "__match_args__");
+    if (!args) {
+        names[0] = NULL;
+        return n == 1 && PyType_HasFeature((PyTypeObject *)cls, _Py_TPFLAGS_MATCH_SELF);
+    }
+    if (!PyTuple_CheckExact(args) || PyTuple_GET_SIZE(args) < (Py_ssize_t)n) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = PyTuple_GET_ITEM(args, i);
+        if (!PyUnicode_CheckExact((PyObject *)names[i])) return false;
+    }
+    return true;
+}
+
+/* the next class after cls in the resolution order of type that has the name */
+static PyObject *next_in_order(PyTypeObject *type, PyObject *cls, PyObject *name) {
+    PyObject *mro = type->tp_mro, *v = NULL;
+    Py_ssize_t i = 0, n = mro ? PyTuple_GET_SIZE(mro) : 0;
+    while (i < n && PyTuple_GET_ITEM(mro, i) != cls) i++;
+    for (i++; i < n && !v; i++) {
+        PyObject *d = PyType_GetDict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        if (!d || !bkv_dict_only_str(d)) return NULL;
+        v = PyDict_GetItemWithError(d, name);
+        Py_DECREF(d); /* the class keeps it */
+    }
+    return v;
+}
+
+bk_obj *bk_py_super_method(bk_ticket *t, bk_obj *cls, bk_obj *type, bk_obj *name) {
+    if (!PyUnicode_CheckExact((PyObject *)name) || bk_py_str_is(name, "__class__")) return NULL;
+    if (!PyType_Check((PyObject *)cls) || !PyType_IsSubtype(type, (PyTypeObject *)cls)) return NULL;
+    if (PyType_IsSubtype(type, &PyType_Type) || !bk_assume_type(t, type)) return NULL;
+    PyObject *v = next_in_order(type, cls, name);
+    return v && (PyFunction_Check(v) || Py_IS_TYPE(v, &PyMethodDescr_Type)) ? v : NULL;
+}
