@@ -12,6 +12,8 @@ bool bk_h_pow_ok(double a, double b);
 bool bk_h_ipow_ok(int64_t a, int64_t b);
 int64_t bk_h_ipow(int64_t a, int64_t b);
 int64_t bk_h_igcd(int64_t a, int64_t b);
+bool bk_h_range_fits(int64_t start, int64_t stop, int64_t step);
+int64_t bk_h_range_end(int64_t start, int64_t stop, int64_t step);
 int64_t bk_h_isqrt(int64_t a);
 double bk_h_idiv_true(int64_t a, int64_t b);
 int64_t bk_h_icmp_f(int64_t a, double b);

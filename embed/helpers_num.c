@@ -212,3 +212,21 @@ double bk_h_m_hypot(double a, double b) {
     double max = a > b ? a : b;
     return max == 0.0 ? max : norm2(a, b, max);
 }
+
+/* --- ranges */
+static uint64_t range_len(int64_t start, int64_t stop, int64_t step) {
+    if (step > 0) return start < stop ? 1 + ((uint64_t)stop - (uint64_t)start - 1) / (uint64_t)step : 0;
+    return start > stop ? 1 + ((uint64_t)start - (uint64_t)stop - 1) / (0 - (uint64_t)step) : 0;
+}
+
+bool bk_h_range_fits(int64_t start, int64_t stop, int64_t step) {
+    if (step == 0) return false;
+    uint64_t n = range_len(start, stop, step);
+    if (n > INT64_MAX) return false;
+    if (n == 0) return true;
+    return step > 0 ? stop <= INT64_MAX - (step - 1) : stop >= INT64_MIN + (-1 - step);
+}
+
+int64_t bk_h_range_end(int64_t start, int64_t stop, int64_t step) {
+    return (int64_t)((uint64_t)start + range_len(start, stop, step) * (uint64_t)step);
+}

@@ -220,7 +220,8 @@ static bool builtin_range(bk_builder *b, const bk_call *c) {
     for (uint32_t i = 0; i < c->n; i++)
         if (!(r[c->n == 1 ? 1 : i] = call_index(b, &c->args[i]))) return false;
     const bk_ins *step = &b->fn->ins[r[2]];
-    if (step->op != BK_K_I64 || !step->imm) return false;
+    if (step->op == BK_K_I64 && !step->imm) return false;
+    if (step->op != BK_K_I64) guard(b, E(b, BK_NE, r[2], KI(b, 0)), BK_G_ZERODIV);
     *c->out = (bk_val){.kind = V_RANGE, .type = bk_types.t_range, .nkids = 3, .kids = alloc(b, 3 * sizeof *c->out)};
     for (int i = 0; i < 3; i++) c->out->kids[i] = v_num(bk_types.t_int, r[i]);
     return true;
@@ -228,9 +229,9 @@ static bool builtin_range(bk_builder *b, const bk_call *c) {
 
 /* an iterator over the argument that takes its reference; only kinds that the loops' code can step */
 static bool iterator(bk_builder *b, bk_val *arg, bk_val *it) {
-    bool fresh = arg->kind == V_RANGE || arg->kind == V_VAL;
-    if (!fresh || !build_getiter(b, arg, it)) return false;
-    return it->kind == V_RANGEIT || it->kind == V_SEQIT;
+    if (arg->kind == V_NULL || arg->kind == V_TUPLE || arg->obj || !build_getiter(b, arg, it)) return false;
+    if (arg->kind != V_VAL) arg->own = O_NONE; /* what a virtual one held goes along */
+    return true;
 }
 
 static bool builtin_enumerate(bk_builder *b, const bk_call *c) {
@@ -258,7 +259,7 @@ static bool builtin_zip(bk_builder *b, const bk_call *c) {
 /* reversed(range): another range iterator, as Python's own */
 static bool reversed_range(bk_builder *b, const bk_call *c) {
     bk_val it;
-    if (!build_getiter(b, &c->args[0], &it) || it.kind != V_RANGEIT) return false;
+    if (!build_getiter(b, &c->args[0], &it) || it.kind != V_RANGEIT || it.nkids) return false;
     int64_t s = it.step;
     if (s == INT64_MIN) return false;
     /* an empty range ends before its start when the step is 1 or -1 */

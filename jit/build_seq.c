@@ -190,9 +190,19 @@ bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
 /* ---- iteration -----------------------------------------------------------------------------------------------------
  */
 
+/* a step that only the running program knows: what of it comes to the end, a whole number of steps away */
+static bool range_by_steps(bk_builder *b, bk_val *o, bk_val *out) {
+    bk_ref start = unbox(b, &o->kids[0]), stop = unbox(b, &o->kids[1]), step = unbox(b, &o->kids[2]);
+    guard(b, CALLH(b, BK_H_range_fits, start, stop, step), BK_G_RANGE);
+    *out = (bk_val){.kind = V_RANGEIT, .num = start, .nkids = 1, .kids = alloc(b, sizeof *out)};
+    out->num2 = CALLH(b, BK_H_range_end, start, stop, step);
+    out->kids[0] = v_num(bk_types.t_int, step);
+    return true;
+}
+
 static bool range_iter(bk_builder *b, bk_val *o, bk_val *out) {
     int64_t step;
-    if (!o->kids[2].konst && b->fn->ins[o->kids[2].num].op != BK_K_I64) return false;
+    if (!o->kids[2].konst && b->fn->ins[o->kids[2].num].op != BK_K_I64) return range_by_steps(b, o, out);
     step = b->fn->ins[unbox(b, &o->kids[2])].imm;
     bk_ref start = unbox(b, &o->kids[0]), stop = unbox(b, &o->kids[1]), end = stop;
     if (step != 1 && step != -1) {
@@ -224,7 +234,7 @@ static int seq_kind(bk_builder *b, const bk_val *o) {
 
 bool build_getiter(bk_builder *b, bk_val *o, bk_val *out) {
     if (o->kind == V_RANGE) return range_iter(b, o, out);
-    if (o->kind == V_ENUM || o->kind == V_ZIP || o->kind == V_REVERSED) {
+    if (o->kind == V_ENUM || o->kind == V_ZIP || o->kind == V_REVERSED || o->kind == V_RANGEIT) {
         *out = *o;
         return true;
     }
@@ -247,16 +257,23 @@ static bk_ref seq_len(bk_builder *b, const bk_val *it) {
     return Eload(b, BK_M_I64, grows ? BK_A_SIZE : BK_A_CONST, it->box, str ? bk_py->str_length : bk_py->var_size);
 }
 
-/* the condition that the iterator has another item */
+/* the condition that the iterator has another item. A zip that ends has taken items from those before the one that
+ * ended: nobody has these iterators but the zip, so nobody sees it. */
 static bk_ref iter_more(bk_builder *b, bk_val *it) {
+    bk_ref more = 0;
     switch (it->kind) {
-    case V_RANGEIT: return E(b, it->step > 0 ? BK_LT : BK_GT, it->num, it->num2);
+    case V_RANGEIT:
+        if (it->nkids) return E(b, BK_NE, it->num, it->num2);
+        return E(b, it->step > 0 ? BK_LT : BK_GT, it->num, it->num2);
     case V_SEQIT: return E(b, BK_LT, it->num, seq_len(b, it));
-    case V_REVERSED:
-        return E(b, BK_AND, E(b, BK_GE, it->num, KI(b, 0)),
-                 E(b, BK_LT, it->num, Eload(b, BK_M_I64, BK_A_SIZE, it->box, bk_py->var_size)));
+    case V_REVERSED: return E(b, BK_AND, E(b, BK_GE, it->num, KI(b, 0)), E(b, BK_LT, it->num, seq_len(b, it)));
     case V_ENUM: return iter_more(b, &it->kids[0]);
-    default: return 0;
+    default:
+        for (int i = 0; i < it->nkids; i++) {
+            bk_ref one = iter_more(b, &it->kids[i]);
+            more = more ? E(b, BK_AND, more, one) : one;
+        }
+        return more;
     }
 }
 
@@ -287,18 +304,22 @@ static bk_val iter_step(bk_builder *b, bk_val *it, bool top_level) {
     bk_val v;
     if (it->kind == V_RANGEIT) {
         v = v_num(bk_types.t_int, it->num);
-        it->num = E(b, BK_ADD, it->num, KI(b, it->step));
+        it->num = E(b, BK_ADD, it->num, it->nkids ? it->kids[0].num : KI(b, it->step));
         b->fn->ins[it->num].flags |= BK_F_NSW;
         return v;
     }
-    if (it->kind == V_ENUM) {
-        v = (bk_val){.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = 2, .kids = alloc(b, 2 * sizeof v)};
-        v.kids[0] = v_num(bk_types.t_int, it->num);
-        bk_val *kids = alloc(b, sizeof *kids);
-        *kids = it->kids[0];
-        v.kids[1] = iter_step(b, kids, false);
+    if (it->kind == V_ENUM || it->kind == V_ZIP) {
+        int first = it->kind == V_ENUM; /* the index */
+        bk_val *kids = alloc(b, it->nkids * sizeof *kids);
+        v = (bk_val){.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)(it->nkids + first)};
+        v.kids = alloc(b, v.nkids * sizeof v);
+        if (first) v.kids[0] = v_num(bk_types.t_int, it->num);
+        for (int i = 0; i < it->nkids; i++) {
+            kids[i] = it->kids[i];
+            v.kids[first + i] = iter_step(b, &kids[i], false);
+        }
         it->kids = kids;
-        it->num = Eguarded(b, BK_ADDOV, it->num, KI(b, 1), BK_G_OVERFLOW);
+        if (first) it->num = Eguarded(b, BK_ADDOV, it->num, KI(b, 1), BK_G_OVERFLOW);
         return v;
     }
     v = seq_next(b, it);
@@ -306,24 +327,6 @@ static bk_val iter_step(bk_builder *b, bk_val *it, bool top_level) {
     it->num = E(b, BK_ADD, it->num, KI(b, it->kind == V_REVERSED ? -1 : 1));
     b->fn->ins[it->num].flags |= BK_F_NSW;
     return v;
-}
-
-/* Python's zip stops at the first that is exhausted, after it took items from those before: only the simple case that
- * none of the others is exhausted earlier is followed; any exhaustion leaves to the interpreter. */
-static bool zip_next(bk_builder *b, bk_val *it) {
-    bk_val *kids = alloc(b, it->nkids * sizeof *kids);
-    bk_val t = {.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = it->nkids, .kids = alloc(b, it->nkids * sizeof t)};
-    for (int i = 0; i < it->nkids; i++) guard(b, iter_more(b, &it->kids[i]), BK_G_LOOP_END);
-    for (int i = 0; i < it->nkids; i++) {
-        kids[i] = it->kids[i];
-        t.kids[i] = iter_step(b, &kids[i], false);
-    }
-    bk_val *top_it = top(b, 1);
-    *top_it = *it;
-    top_it->kids = kids;
-    push(b, t);
-    flow_continue(b, insn(b)->next);
-    return true;
 }
 
 static bool owns(const bk_val *v) {
@@ -358,8 +361,8 @@ static void drop_iterator(bk_builder *b, uint32_t target) {
 bool build_foriter(bk_builder *b) {
     const bk_insn *in = insn(b);
     bk_val it = *top(b, 1);
-    if (it.kind == V_ZIP) return zip_next(b, &it);
-    if (it.kind != V_RANGEIT && it.kind != V_SEQIT && it.kind != V_ENUM && it.kind != V_REVERSED) return false;
+    if (it.kind != V_RANGEIT && it.kind != V_SEQIT && it.kind != V_ENUM && it.kind != V_ZIP && it.kind != V_REVERSED)
+        return false;
     bk_ref more = iter_more(b, &it);
     bk_blk at = b->st.blk, done = flow_split(b, more, false), go = b->st.blk;
     const bk_prof *p = prof(b);

@@ -716,7 +716,8 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
     switch (v->kind) {
     case V_NULL: break;
     case V_RANGEIT:
-        s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2, .c = KI(b, v->step)};
+        s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2};
+        s.c = v->nkids ? v->kids[0].num : KI(b, v->step);
         break;
     case V_SEQIT:
         s = (bk_slot){.kind = BK_SK_SEQITER,
