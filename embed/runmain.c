@@ -2,6 +2,7 @@
  * and with our frames taken off the thread's stack meanwhile, so that neither tracebacks nor frames nor the recursion
  * limit tell the difference. */
 #include "watchall.h"
+#include "internal/pycore_runtime.h"
 #include <errno.h>
 
 typedef struct {
