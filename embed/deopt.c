@@ -3,51 +3,91 @@
  * destructor that looks at the frame sees its final state. */
 #include "embed.h"
 
-enum { NEAR_VALUES = 192, MAX_FRAMES = 64 };
+enum { NEAR_VALUES = 192, NEAR_FRAMES = 24 };
 
 typedef struct {
     PyThreadState *ts;
     bk_mat m;
-    const bk_snap *snap;
+    const bk_fn *fn;     /* the main function */
+    const bk_snap *snap; /* the innermost frame's */
     uint32_t nframes;
-    bkp_frame *frame[MAX_FRAMES];
-    const bk_codeinfo *info[MAX_FRAMES];
-    const bk_insn *at[MAX_FRAMES]; /* where each frame goes on, or waits */
-    PyObject **values;             /* all frames' slots in order; then the old contents to release */
-    uint32_t start[MAX_FRAMES];    /* first value of each frame */
+    bk_leftframe *f;   /* outermost first */
+    PyObject **values; /* all frames' slots in order; then the old contents to release */
     uint32_t nvalues;
-    PyObject *near[NEAR_VALUES];
+    PyObject *near_values[NEAR_VALUES];
+    bk_leftframe near_frames[NEAR_FRAMES];
 } bk_leaving;
 
-static const bk_sframe *sframe(const bk_leaving *l, uint32_t i) { return &l->m.fn->sframes[l->snap->frame + i]; }
+/* The main function's part of an exit, or a native function's: outermost first, as the records lie from their top. */
+typedef struct {
+    const bk_fn *fn;
+    const bk_code *code;
+    const bk_exit *exit;
+    uint64_t *buf;
+} bk_part;
 
-/* the real frame's values have room for all its home slots: what lies above the new depth is released too */
-static void lay_out(bk_leaving *l) {
-    const bk_fn *fn = l->m.fn;
-    l->nvalues = 0;
-    if (l->nframes > MAX_FRAMES) Py_FatalError("backedge: too many frames in a snapshot");
-    for (uint32_t i = 0; i < l->nframes; i++) {
-        const bk_sframe *s = sframe(l, i);
-        const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[s->code]);
-        if (!ci || !(l->at[i] = bk_insn_at(ci, s->resume)))
-            Py_FatalError("backedge: a snapshot has no place to go on at");
-        l->info[i] = ci;
-        l->start[i] = l->nvalues;
-        l->nvalues += ci->nlocals + s->depth;
-        if (i == 0 && l->nvalues < fn->nhome) l->nvalues = fn->nhome;
-    }
-    l->values = l->near;
-    if (l->nvalues > NEAR_VALUES && !(l->values = PyMem_RawMalloc(l->nvalues * sizeof *l->values)))
-        Py_FatalError("backedge: out of memory while leaving compiled code");
+static bool next_part(bk_part *p, const bk_fn *fn, const bk_code *code, const uint64_t *records, const uint64_t **top) {
+    if (*top == records) return false;
+    uint64_t word = *--*top;
+    p->fn = fn->bodies[bk_record_body(word)];
+    p->code = &code->bodies[bk_record_body(word)];
+    p->exit = &p->code->exits[bk_record_exit(word)];
+    *top -= p->code->buf_words;
+    p->buf = (uint64_t *)(uintptr_t)*top;
+    return true;
 }
 
-static void make_values(bk_leaving *l) {
-    for (uint32_t i = 0; i < l->nframes; i++) {
-        const bk_sframe *s = sframe(l, i);
-        uint32_t n = l->info[i]->nlocals + s->depth;
-        l->m.slot = &l->m.fn->slots[s->first];
-        l->m.first_home = s->home;
-        for (uint32_t k = 0; k < n; k++) {
+static void *must_have(void *p) {
+    if (!p) Py_FatalError("backedge: out of memory while leaving compiled code");
+    return p;
+}
+
+static void more_frames(bk_leaving *l, uint32_t *room) {
+    bk_leftframe *more = must_have(PyMem_RawMalloc((size_t)*room * 2 * sizeof *more));
+    memcpy(more, l->f, l->nframes * sizeof *more);
+    if (l->f != l->near_frames) PyMem_RawFree(l->f);
+    l->f = more;
+    *room *= 2;
+}
+
+static void add_frames(bk_leaving *l, const bk_part *p, uint32_t *room) {
+    const bk_snap *s = l->snap = &p->fn->snaps[p->exit->snap];
+    for (uint32_t i = 0; i < s->nframes; i++) {
+        const bk_sframe *shape = &p->fn->sframes[s->frame + i];
+        const bk_codeinfo *ci = bk_py_codeinfo(p->fn->codes[shape->code]);
+        const bk_insn *at = ci ? bk_insn_at(ci, shape->resume) : NULL;
+        if (!at) Py_FatalError("backedge: a snapshot has no place to go on at");
+        if (l->nframes == *room) more_frames(l, room);
+        l->f[l->nframes] = (bk_leftframe){.info = ci, .at = at, .shape = shape, .fn = p->fn, .start = l->nvalues};
+        l->nvalues += ci->nlocals + shape->depth;
+        /* the real frame's values have room for all its home slots: what lies above the new depth is released too */
+        if (l->nframes++ == 0 && l->nvalues < p->fn->nhome) l->nvalues = p->fn->nhome;
+    }
+}
+
+static void lay_out(bk_leaving *l, const bk_part *main, const uint64_t *records, const uint64_t *top) {
+    uint32_t room = NEAR_FRAMES;
+    bk_part p = *main;
+    l->f = l->near_frames;
+    l->nframes = l->nvalues = 0;
+    do add_frames(l, &p, &room);
+    while (next_part(&p, main->fn, main->code, records, &top));
+    l->values = l->near_values;
+    if (l->nvalues > NEAR_VALUES) l->values = must_have(PyMem_RawMalloc(l->nvalues * sizeof *l->values));
+}
+
+/* the values of one part's frames, the first being number `at` */
+static void make_part(bk_leaving *l, const bk_part *p, uint32_t at) {
+    uint32_t n = p->fn->snaps[p->exit->snap].nframes;
+    l->m.fn = p->fn, l->m.code = p->code, l->m.buf = p->buf;
+    l->m.loc = p->code->locs + p->exit->locs;
+    l->m.chains = 0; /* objects are shared within a part: locations mean something else in another */
+    l->m.nmade = 0;
+    for (uint32_t i = at; i < at + n; i++) {
+        uint32_t slots = l->f[i].info->nlocals + l->f[i].shape->depth;
+        l->m.slot = &p->fn->slots[l->f[i].shape->first];
+        l->m.first_home = l->f[i].shape->home;
+        for (uint32_t k = 0; k < slots; k++) {
             if (i == 0 && l->m.slot->kind == BK_SK_HOME && l->m.slot->sub == k) { /* most slots: they stay */
                 l->values[k] = BK_KEEP_SLOT;
                 l->m.slot++, l->m.loc += 3;
@@ -55,15 +95,24 @@ static void make_values(bk_leaving *l) {
             }
             l->m.index = k;
             l->m.top = true;
-            l->values[l->start[i] + k] = bk_mat_slot(&l->m);
+            l->values[l->f[i].start + k] = bk_mat_slot(&l->m);
         }
     }
+}
+
+static void make_values(bk_leaving *l, const bk_part *main, const uint64_t *records, const uint64_t *top) {
+    uint32_t at = 0;
+    bk_part p = *main;
+    do {
+        make_part(l, &p, at);
+        at += p.fn->snaps[p.exit->snap].nframes;
+    } while (next_part(&p, main->fn, main->code, records, &top));
 }
 
 /* writes the real frame's slots; values becomes what was there */
 static void write_real(bk_leaving *l) {
     void **home = l->m.home;
-    uint32_t n = l->info[0]->nlocals + sframe(l, 0)->depth, k;
+    uint32_t n = l->f[0].info->nlocals + l->f[0].shape->depth, k;
     for (k = 0; k < n; k++) {
         PyObject *v = l->values[k];
         if (v == BK_KEEP_SLOT) {
@@ -72,27 +121,27 @@ static void write_real(bk_leaving *l) {
             continue;
         }
         /* the operand stack above the entry's depth holds nothing yet */
-        l->values[k] = k < l->m.fn->nhome ? bkp_peek(home[k]) : NULL;
+        l->values[k] = k < l->fn->nhome ? bkp_peek(home[k]) : NULL;
         home[k] = bkp_slot(v);
     }
-    for (; k < l->m.fn->nhome; k++) {
+    for (; k < l->fn->nhome; k++) {
         l->values[k] = bkp_peek(home[k]);
         home[k] = bkp_slot(NULL);
     }
-    bkp_set_depth(l->frame[0], sframe(l, 0)->depth);
+    bkp_set_depth(l->f[0].frame, l->f[0].shape->depth);
 }
 
 static void write_inner(bk_leaving *l, uint32_t i) {
-    const bk_sframe *s = sframe(l, i);
-    PyFunctionObject *func = l->m.fn->consts[s->func];
-    bkp_frame *f = bk_inner_push(l->ts, func, (PyCodeObject *)l->info[i]->code, l->frame[i - 1]);
-    uint32_t n = l->info[i]->nlocals + s->depth;
+    bk_leftframe *in = &l->f[i];
+    PyFunctionObject *func = in->fn->consts[in->shape->func];
+    bkp_frame *f = bk_inner_push(l->ts, func, (PyCodeObject *)in->info->code, l->f[i - 1].frame);
+    uint32_t n = in->info->nlocals + in->shape->depth;
     for (uint32_t k = 0; k < n; k++) {
-        bkp_home(f)[k] = bkp_slot(l->values[l->start[i] + k]);
-        l->values[l->start[i] + k] = NULL;
+        bkp_home(f)[k] = bkp_slot(l->values[in->start + k]);
+        l->values[in->start + k] = NULL;
     }
-    bkp_set_depth(f, s->depth);
-    l->frame[i] = f;
+    bkp_set_depth(f, in->shape->depth);
+    in->frame = f;
 }
 
 static int units_of(const bk_codeinfo *ci, const bk_insn *in) {
@@ -105,29 +154,29 @@ static int units_of(const bk_codeinfo *ci, const bk_insn *in) {
 static void set_places(bk_leaving *l) {
     uint32_t last = l->nframes - 1;
     for (uint32_t i = 0; i < last; i++)
-        bkp_calling(l->frame[i], bkp_unit(bkp_code(l->frame[i]), l->at[i]->last), units_of(l->info[i], l->at[i]));
-    const bk_insn *in = l->at[last];
+        bkp_calling(l->f[i].frame, bkp_unit(bkp_code(l->f[i].frame), l->f[i].at->last),
+                    units_of(l->f[i].info, l->f[i].at));
+    const bk_leftframe *f = &l->f[last];
+    const bk_insn *in = f->at;
     /* the interpreter keeps a call's keyword names in a variable of its own: they have to be given again */
-    if (l->snap->kind == BK_SNAP_RESUME && in->op == BC_CALL && in > l->info[last]->insns && in[-1].op == BC_KW_NAMES)
-        in--;
-    _Py_CODEUNIT *u = bkp_unit(bkp_code(l->frame[last]), in->offset);
-    if (last) bkp_resume_run(l->frame[last], u);
-    else bkp_resume_event(l->frame[0], u);
+    if (l->snap->kind == BK_SNAP_RESUME && in->op == BC_CALL && in > f->info->insns && in[-1].op == BC_KW_NAMES) in--;
+    _Py_CODEUNIT *u = bkp_unit(bkp_code(f->frame), in->offset);
+    if (last) bkp_resume_run(f->frame, u);
+    else bkp_resume_event(f->frame, u);
 }
 
 /* what the slots held, virtual homes included. May run any Python code. */
-static void release_old(bk_leaving *l) {
-    uint64_t *buf = l->m.buf;
+static void release_old(bk_leaving *l, uint64_t *buf) {
     l->ts->tracing--;
     for (uint32_t k = 0; k < l->nvalues; k++) Py_XDECREF(l->values[k]);
     for (unsigned k = 0; k < l->m.nlate; k++) Py_DECREF(l->m.late[k]);
-    for (uint32_t k = 0; k < l->m.fn->nxhome; k++) {
+    for (uint32_t k = 0; k < l->fn->nxhome; k++) {
         void *w = (void *)(uintptr_t)buf[k];
         buf[k] = 0;
         if (w) bkp_close(w);
     }
     l->ts->tracing++;
-    if (l->values != l->near) PyMem_RawFree(l->values);
+    if (l->values != l->near_values) PyMem_RawFree(l->values);
 }
 
 /* ---- function regions: the result is on the stack, the frame goes on at an instruction that returns it ------------
@@ -142,10 +191,10 @@ static const bk_insn *return_of(const bk_codeinfo *ci, PyObject *result, const b
 }
 
 static void set_return(bk_leaving *l) {
-    bkp_frame *f = l->frame[0];
-    void **slot = bkp_home(f) + l->info[0]->nlocals;
+    bkp_frame *f = l->f[0].frame;
+    void **slot = bkp_home(f) + l->f[0].info->nlocals;
     PyObject *result = bkp_peek(*slot);
-    const bk_insn *in = return_of(l->info[0], result, l->at[0]);
+    const bk_insn *in = return_of(l->f[0].info, result, l->f[0].at);
     if (!in) Py_FatalError("backedge: a function has no instruction to return with");
     if (in->op == BC_RETURN_CONST) { /* the constant stays alive in the code */
         *slot = bkp_slot(NULL);
@@ -162,47 +211,47 @@ static int below_operands(const bk_insn *in, int depth) {
 }
 
 static int run_inner(bk_leaving *l, bool thrown) {
-    PyObject *r = bk_inner_run(l->ts, l->frame, l->at, l->info, l->nframes, thrown);
-    bkp_frame *f = l->frame[0];
+    PyObject *r = bk_inner_run(l->ts, l->f, l->nframes, thrown);
+    bkp_frame *f = l->f[0].frame;
     bkp_set_current(l->ts, f);
-    const bk_insn *call = l->at[0];
+    const bk_insn *call = l->f[0].at;
     if (!r) {
-        int rc = bk_raise_at(f, l->info[0], call, bkp_depth(f), PyErr_GetRaisedException());
+        int rc = bk_raise_at(f, l->f[0].info, call, bkp_depth(f), PyErr_GetRaisedException());
         bkp_resume_event(f, bkp_unit(bkp_code(f), call->offset));
         return rc;
     }
     bk_push_result(f, call, r);
-    bkp_resume_event(f, bkp_unit(bkp_code(f), l->info[0]->insns[call->next].offset));
+    bkp_resume_event(f, bkp_unit(bkp_code(f), l->f[0].info->insns[call->next].offset));
     return 0;
 }
 
-int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint32_t n) {
+int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint32_t n,
+             const uint64_t *records, const uint64_t *top) {
     bk_leaving l;
-    const bk_exit *x = &code->exits[n];
+    const bk_part main = {.fn = fn, .code = code, .exit = &code->exits[n], .buf = buf};
     uint32_t last;
     int rc = 0;
     l.ts = ts;
-    l.snap = &fn->snaps[x->snap];
-    l.nframes = l.snap->nframes;
-    l.frame[0] = f;
-    l.m.fn = fn, l.m.code = code, l.m.buf = buf, l.m.home = bkp_home(f);
-    l.m.loc = code->locs + x->locs;
+    l.fn = fn;
+    l.m.home = bkp_home(f);
     bk_mat_start(&l.m);
+    lay_out(&l, &main, records, top);
+    l.f[0].frame = f;
     PyObject *exc = l.snap->kind == BK_SNAP_RAISE ? PyErr_GetRaisedException() : NULL;
-    lay_out(&l);
-    make_values(&l);
+    make_values(&l, &main, records, top);
     bk_mat_end(&l.m);
     write_real(&l);
     last = l.nframes - 1;
     for (uint32_t i = 1; i <= last; i++) write_inner(&l, i);
     set_places(&l);
-    if (exc)
-        rc = bk_raise_at(l.frame[last], l.info[last], l.at[last], below_operands(l.at[last], bkp_depth(l.frame[last])),
-                         exc);
+    const bk_leftframe *in = &l.f[last];
+    if (exc) rc = bk_raise_at(in->frame, in->info, in->at, below_operands(in->at, bkp_depth(in->frame)), exc);
     else if (l.snap->kind == BK_SNAP_RETURN) set_return(&l);
-    if (last) bkp_set_current(ts, l.frame[last]); /* destructors run in the innermost frame */
+    if (last) bkp_set_current(ts, in->frame); /* destructors run in the innermost frame */
     PyObject *pending = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    release_old(&l);
+    release_old(&l, buf);
     if (pending) PyErr_SetRaisedException(pending);
-    return last ? run_inner(&l, rc < 0) : rc;
+    if (last) rc = run_inner(&l, rc < 0);
+    if (l.f != l.near_frames) PyMem_RawFree(l.f);
+    return rc;
 }

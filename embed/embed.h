@@ -57,17 +57,27 @@ PyObject *bk_mat_slot(bk_mat *m);
 extern PyObject *const bk_keep_slot;
 #define BK_KEEP_SLOT bk_keep_slot
 
-/* deopt.c: leaves by exit number n. 0; -1: the current exception must be returned from the event callback */
-int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint32_t n);
+/* deopt.c: leaves by exit number n; native functions that were left have put records there (up to `top`), which are
+ * used up. 0; -1: the current exception must be returned from the event callback */
+int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint32_t n,
+             const uint64_t *records, const uint64_t *top);
+/* an interpreter frame that is made, or written, when native code leaves */
+typedef struct {
+    bkp_frame *frame;
+    const bk_codeinfo *info;
+    const bk_insn *at; /* where it goes on, or waits for the frame inside */
+    const bk_sframe *shape;
+    const bk_fn *fn; /* whose snapshot the shape is of */
+    uint32_t start;  /* of its values */
+} bk_leftframe;
 
 /* inner.c: an inlined callee's frame, above the thread's innermost one, with empty slots. func is borrowed. Never
  * fails: out of memory is fatal here */
 bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject *co, bkp_frame *previous);
 /* Runs the frames f[1..n-1] from the innermost (f[n-1], ready to run) outwards. f[0] is the real frame; f[0..n-2] wait
- * at calls[i]. thrown: the innermost starts with the exception that is set. f[1]'s result is a new reference for f[0]'s
- * call, or NULL with an exception set. */
-PyObject *bk_inner_run(PyThreadState *ts, bkp_frame **f, const bk_insn **calls, const bk_codeinfo **infos, uint32_t n,
-                       bool thrown);
+ * at their calls. thrown: the innermost starts with the exception that is set. f[1]'s result is a new reference for
+ * f[0]'s call, or NULL with an exception set. */
+PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, bool thrown);
 /* pushes what instruction `in` leaves on the stack when the Python function that it called returned `result` (stolen)
  */
 void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result);

@@ -1,5 +1,6 @@
 /* Enters compiled code on an interpreter frame, and what must hold for that. */
 #include "embed.h"
+#include <pthread.h>
 
 /* Native code and exits rely on each reference being its slot's own, and on the stack slots above the frame's depth,
  * which hold stale pointers, being empty. */
@@ -7,6 +8,35 @@ static void prepare(bkp_frame *f, void **home, uint32_t nhome) {
     uint32_t used = (uint32_t)(bkp_code(f)->co_nlocalsplus + bkp_depth(f)), i = 0;
     for (; i < used; i++) home[i] = bkp_own(home[i]);
     for (; i < nhome; i++) home[i] = bkp_slot(NULL);
+}
+
+/* ---- native functions: depth of calls, C stack, the record stack ---- */
+enum { RECORD_WORDS = 1 << 19, STACK_BUDGET = 1 << 20, STACK_RESERVE = 1 << 17 };
+static uint64_t *records; /* under the GIL: filled while native code leaves, used up before any other code runs */
+
+/* the lowest address of this thread's C stack that may be used; asking is slow */
+static uintptr_t stack_low(void) {
+    static _Thread_local uintptr_t low;
+    pthread_attr_t a;
+    void *start = NULL;
+    size_t size = 0;
+    if (low) return low;
+    low = UINTPTR_MAX; /* unknown: no native calls */
+    if (pthread_getattr_np(pthread_self(), &a)) return low;
+    if (!pthread_attr_getstack(&a, &start, &size)) low = (uintptr_t)start + STACK_RESERVE;
+    pthread_attr_destroy(&a);
+    return low;
+}
+
+/* An entry may use no more than a part of the C stack: what is nested deeper leaves, and enters again from frames that
+ * use none of it. Fewer calls than records have room for may be nested. */
+static void allow_calls(bk_ctx *ctx, PyThreadState *ts, const bk_code *code) {
+    if (!records) records = malloc(RECORD_WORDS * sizeof *records);
+    uintptr_t low = stack_low(), here = (uintptr_t)__builtin_frame_address(0);
+    int64_t most = records ? RECORD_WORDS / code->record_words : 0;
+    ctx->left = ts->py_recursion_remaining < most ? ts->py_recursion_remaining : most;
+    ctx->stack_limit = low < here && here - low > STACK_BUDGET ? here - STACK_BUDGET : low;
+    ctx->records = records;
 }
 
 int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint64_t *buf) {
@@ -23,8 +53,22 @@ int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint6
     ctx.self_or_null = NULL;
     prepare(f, home, fn->nhome);
     if (fn->nxhome) memset(buf, 0, fn->nxhome * sizeof *buf);
+    ctx.records = records;
+    if (code->nbodies) allow_calls(&ctx, ts, code);
+    const uint64_t *base = ctx.records;
     n = code->entry(home, buf, &ctx);
-    return bk_deopt(ts, f, fn, code, buf, n) < 0 ? -1 : (int64_t)n;
+    int64_t number = n;
+    if (ctx.records > base) { /* the innermost exit is the reason */
+        const bk_code *body = NULL;
+        const uint64_t *top = ctx.records;
+        while (top > base) {
+            number = bk_record_exit(*--top);
+            body = &code->bodies[bk_record_body(*top)];
+            top -= body->buf_words;
+        }
+        number += body->first_exit;
+    }
+    return bk_deopt(ts, f, fn, code, buf, n, base, ctx.records) < 0 ? -1 : number;
 }
 
 /* the bits of other tools than ours in a table of one byte per event */

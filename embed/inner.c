@@ -60,7 +60,7 @@ void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result) {
 /* Frames that wait below the running one count as Python recursion, as in the interpreter; the limit itself must not be
  * reached here, where RecursionError would come from the wrong place. */
 static PyObject *run(PyThreadState *ts, bkp_frame *f, bkp_frame *caller, int waiting, int throw) {
-    int room = ts->py_recursion_remaining - 2;
+    int room = ts->py_recursion_remaining - 1;
     int counted = room < waiting ? (room < 0 ? room : 0) : waiting;
     PyObject *r;
     bkp_set_current(ts, caller);
@@ -70,19 +70,18 @@ static PyObject *run(PyThreadState *ts, bkp_frame *f, bkp_frame *caller, int wai
     return r;
 }
 
-PyObject *bk_inner_run(PyThreadState *ts, bkp_frame **f, const bk_insn **calls, const bk_codeinfo **infos, uint32_t n,
-                       bool thrown) {
+PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, bool thrown) {
     PyObject *r = NULL;
     ts->tracing--; /* the inner frames' events are due */
     for (uint32_t i = n - 1; i > 0; i--) {
         if (i < n - 1) {
             thrown = !r; /* then the frame stands at its call, where the interpreter finds the exception */
             if (r) {
-                bk_push_result(f[i], calls[i], r);
-                bkp_resume_run(f[i], bkp_unit(bkp_code(f[i]), infos[i]->insns[calls[i]->next].offset));
+                bk_push_result(f[i].frame, f[i].at, r);
+                bkp_resume_run(f[i].frame, bkp_unit(bkp_code(f[i].frame), f[i].info->insns[f[i].at->next].offset));
             }
         }
-        r = run(ts, f[i], f[i - 1], (int)i - 1, thrown);
+        r = run(ts, f[i].frame, f[i - 1].frame, (int)i - 1, thrown);
     }
     ts->tracing++;
     return r;

@@ -43,9 +43,7 @@
 #include "internal/pycore_list.h"
 #include "internal/pycore_range.h"
 #include "internal/pycore_tuple.h"
-#if PY_VERSION_HEX >= 0x030d0000
 #include "internal/pycore_runtime.h"
-#endif
 #pragma GCC diagnostic pop
 
 #ifdef Py_GIL_DISABLED

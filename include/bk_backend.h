@@ -14,7 +14,16 @@ typedef struct bk_ctx {
     void *frame;
     void *self_or_null; /* second result of the getmethod helper */
     void *args[64];     /* arguments and results of helpers that take or give many */
+    /* regions with native functions: */
+    int64_t left;          /* how many more Python calls may be nested */
+    uintptr_t stack_limit; /* the lowest address of a variable on the C stack from which more may be called */
+    uint64_t *records;     /* top of the record stack, which grows upwards */
 } bk_ctx;
+
+/* A native function that is left puts a record on the record stack: its buf_words words, then one that tells which
+ * exit (low half) of which of the region's native functions (high half) it took. Innermost first. */
+static inline uint32_t bk_record_exit(uint64_t word) { return (uint32_t)word; }
+static inline uint32_t bk_record_body(uint64_t word) { return (uint32_t)(word >> 32); }
 
 /* Compiled code: runs until an exit, whose number it returns. home: the frame's slots, locals first.
  * buf: buf_words words; the first nxhome are the virtual home slots and must be 0; the rest holds exit values. */
@@ -61,9 +70,9 @@ typedef struct {
     uint32_t locs; /* first of 3 locs (a, b, c) per entry of the snapshot's slots, all frames in order */
 } bk_exit;
 
-typedef struct {
-    bk_entry entry;
-    void *handle; /* for release */
+typedef struct bk_code {
+    bk_entry entry; /* native functions have none: only other code of the region calls them */
+    void *handle;   /* for release */
     size_t code_bytes;
     uint32_t buf_words;
     bk_exit *exits;
@@ -72,6 +81,10 @@ typedef struct {
     uint32_t nlocs;
     uint64_t *consts;
     uint32_t nconsts;
+    struct bk_code *bodies; /* tables of the native functions (fn.bodies) */
+    uint32_t nbodies;
+    uint32_t record_words; /* the longest record of one */
+    uint32_t first_exit;   /* native functions: the region's exits are numbered through */
     double opt_ms, emit_ms, lower_ms;
     char *llvm_text, *asm_text; /* malloc'ed, when asked for */
 } bk_code;

@@ -183,7 +183,14 @@ typedef struct {
 enum {
     BK_SNAP_RESUME, /* go on at resume */
     BK_SNAP_RAISE,  /* an exception is pending: raise it at resume */
-    BK_SNAP_RETURN  /* function region: stack slot 0 of the only frame is the result */
+    BK_SNAP_RETURN, /* function region: stack slot 0 of the only frame is the result */
+    BK_SNAP_CALL    /* the innermost frame waits at resume for a native function that was left */
+};
+
+/* parameters (ARG's imm) that every function has; those of native functions are numbered from 1 */
+enum {
+    BK_ARG_LEFT = 0,  /* how many more Python calls may be nested */
+    BK_ARG_ROOM = 255 /* i1: there is room on the C stack for one more native function */
 };
 
 typedef struct {
@@ -212,9 +219,11 @@ typedef struct bk_fn {
     uint32_t nconsts, ccap; /* Python objects: opaque here, references held by the region */
     void **codes;
     uint32_t ncodes, codecap; /* code objects (opaque) of the region and its inlined callees */
-    uint32_t nhome;           /* home slots of the real frame: locals, then operand stack */
-    uint32_t nxhome;          /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
-    int oom;                  /* an allocation failed: the function must not be used */
+    struct bk_fn **bodies;    /* main function of a region: the native functions that it and they call; owned */
+    uint32_t nbodies;
+    uint32_t nhome;  /* home slots of the real frame: locals, then operand stack */
+    uint32_t nxhome; /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
+    int oom;         /* an allocation failed: the function must not be used */
     char name[120];
 } bk_fn;
 

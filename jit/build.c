@@ -99,6 +99,13 @@ static void entry_slot(bk_builder *b, uint32_t slot, bk_obj *o, bool local, bool
     *l = v;
 }
 
+/* behind the frame's set-up and RESUME, whose event enters */
+static uint32_t first_insn(const bk_codeinfo *ci) {
+    uint32_t i = 0;
+    while (i + 1 < ci->ninsns && (ci->insns[i].op == BC_PROLOGUE || ci->insns[i].op == BC_NOP)) i++;
+    return i;
+}
+
 static void build_entry(bk_builder *b) {
     const bk_request *rq = &b->rq;
     const bk_codeinfo *ci = rq->ci;
@@ -109,7 +116,7 @@ static void build_entry(bk_builder *b) {
     f->builtins = bk_py_frame_builtins(rq->frame);
     f->code = code_number(b, ci);
     f->flow = b->flows[0];
-    f->pc = rq->header >= 0 ? (uint32_t)rq->header : 0;
+    f->pc = rq->header >= 0 ? (uint32_t)rq->header : first_insn(ci);
     int depth = rq->header >= 0 ? ci->insns[f->pc].depth : 0;
     if (!f->prof || depth < 0 || depth != bk_py_frame_depth(rq->frame)) bk_abort(b, BK_AB_NO_LOOP);
     f->sp = (uint32_t)depth;
@@ -126,6 +133,11 @@ static void build_entry(bk_builder *b) {
         if (o || i < ci->nlocals) entry_slot(b, i, o, i < ci->nlocals, i < ci->nlocals && bk_live(f->flow, f->pc, i));
     }
     if (f->flow->merge[f->pc]) flow_goto(b, f->pc, false);
+}
+
+static void build_start(bk_builder *b) {
+    if (b->body) bk_body_entry(b);
+    else build_entry(b);
 }
 
 static void build_block(bk_builder *b) {
@@ -160,7 +172,12 @@ static void reset(bk_builder *b) {
     b->ended = b->unknown = b->effects = false;
 }
 
-static void region_name(const bk_request *rq, char *out, size_t n) {
+static void region_name(const bk_builder *b, char *out, size_t n) {
+    const bk_request *rq = &b->rq;
+    if (b->body) {
+        snprintf(out, n, "%.80s:%u:native", b->body->ci->name, b->body->ci->firstline);
+        return;
+    }
     uint32_t line = rq->header >= 0 ? rq->ci->insns[rq->header].line : rq->ci->firstline;
     snprintf(out, n, "%.80s:%u%s", rq->ci->name, line, rq->header >= 0 ? "" : ":call");
 }
@@ -171,9 +188,9 @@ static int attempt(bk_builder *b) {
     if (left) return left;
     reset(b);
     char name[120];
-    region_name(&b->rq, name, sizeof name);
+    region_name(b, name, sizeof name);
     if (!(b->fn = bk_fn_new(name))) bk_abort(b, BK_AB_MEMORY);
-    build_entry(b);
+    build_start(b);
     if (!b->ended) build_block(b);
     while (flow_next(b)) build_block(b);
     check_headers(b);
@@ -188,18 +205,23 @@ static void explain_abort(const bk_builder *b, int *abort, uint32_t *where_line)
     if (ci && b->abort_pc < ci->ninsns) *where_line = ci->insns[b->abort_pc].line;
 }
 
-bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
+/* the main function, or one of its bodies; NULL: aborted */
+static bk_fn *build_one(const bk_request *rq, bk_bodies *bodies, const bk_body *body, int *abort,
+                        uint32_t *where_line) {
     bk_builder *b = calloc(1, sizeof *b);
     bk_fn *result = NULL;
     *abort = BK_AB_MEMORY;
     *where_line = 0;
     if (!b) return NULL;
     b->rq = *rq;
+    b->bodies = bodies;
+    b->body = body;
     b->ctxs = calloc(512, sizeof *b->ctxs);
     b->prefs = calloc(256, sizeof *b->prefs);
-    b->noinline = calloc(256, sizeof *b->noinline);
-    b->nomod = calloc(256, sizeof *b->nomod);
-    if (b->ctxs && b->prefs && b->noinline && b->nomod) {
+    b->noinline = calloc(BK_MAXSITES, sizeof *b->noinline);
+    b->nomod = calloc(BK_MAXSITES, sizeof *b->nomod);
+    b->leaves = calloc(BK_MAXSITES, sizeof *b->leaves);
+    if (b->ctxs && b->prefs && b->noinline && b->nomod && b->leaves) {
         int left;
         while ((left = attempt(b)) == 2) {}
         if (left) {
@@ -215,6 +237,60 @@ bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
     free(b->prefs);
     free(b->noinline);
     free(b->nomod);
+    free(b->leaves);
     free(b);
     return result;
+}
+
+/* the bodies that were asked for; those may ask for more. A body that cannot be built gets a verdict. */
+static bool build_bodies(const bk_request *rq, bk_bodies *all) {
+    for (uint32_t i = 0; i < all->n; i++) {
+        bk_body *x = &all->body[i];
+        int abort;
+        uint32_t line;
+        x->fn = build_one(rq, all, x, &abort, &line);
+        if (x->fn) continue;
+        if (!all->again && all->nverdicts < BK_MAXVERDICTS) { /* for a reason that any region has */
+            all->verdict[all->nverdicts] = *x;
+            all->verdict[all->nverdicts++].failed = true;
+        }
+        return false;
+    }
+    return true;
+}
+
+static bool take_bodies(bk_fn *fn, bk_bodies *all) {
+    if (!all->n) return true;
+    if (!(fn->bodies = calloc(all->n, sizeof *fn->bodies))) return false;
+    for (uint32_t i = 0; i < all->n; i++) {
+        fn->bodies[i] = all->body[i].fn;
+        all->body[i].fn = NULL;
+    }
+    fn->nbodies = all->n;
+    return true;
+}
+
+static void drop_bodies(bk_bodies *all) {
+    for (uint32_t i = 0; i < all->n; i++) bk_fn_free(all->body[i].fn);
+    all->n = 0;
+    all->again = false;
+}
+
+bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
+    bk_bodies *all = calloc(1, sizeof *all);
+    bk_fn *fn = NULL;
+    *abort = BK_AB_MEMORY;
+    *where_line = 0;
+    for (int tries = 0; all && tries < BK_MAXVERDICTS && !fn; tries++) {
+        fn = build_one(rq, all, NULL, abort, where_line);
+        if (!fn) break;
+        if (!build_bodies(rq, all) || !take_bodies(fn, all)) {
+            bk_fn_free(fn);
+            fn = NULL;
+            *abort = BK_AB_CALLS;
+        }
+        drop_bodies(all);
+    }
+    free(all);
+    return fn;
 }

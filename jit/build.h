@@ -128,8 +128,33 @@ typedef struct {
     uint32_t *nentry;
 } bk_request;
 
+/* A native function of the region (build_native.c). */
+typedef struct {
+    bk_obj *type;  /* exact type; NULL unknown */
+    bk_obj *konst; /* always this object: nothing is passed */
+    bool num;      /* passed unboxed */
+} bk_param;
+enum { BK_MAXPARAMS = 12, BK_MAXBODIES = 16, BK_MAXVERDICTS = 32, BK_MAXSITES = 256 };
+typedef struct {
+    bk_obj *func;
+    const bk_codeinfo *ci;
+    uint32_t nparams;
+    bk_param param[BK_MAXPARAMS], result;
+    bool failed; /* verdicts: there can be no such body; else result is what it must have */
+    bk_fn *fn;
+} bk_body;
+typedef struct {
+    bk_body body[BK_MAXBODIES]; /* asked for in this build of the region */
+    uint32_t n;
+    bk_body verdict[BK_MAXVERDICTS]; /* what earlier builds found out */
+    uint32_t nverdicts;
+    bool again; /* a verdict was added: the region has to be built again */
+} bk_bodies;
+
 typedef struct bk_builder {
     bk_request rq;
+    bk_bodies *bodies;
+    const bk_body *body; /* that is built; NULL: the region's main function */
     bk_arena arena;
     bk_fn *fn;
     bk_state st;   /* the current state */
@@ -152,6 +177,8 @@ typedef struct bk_builder {
     uint32_t nnoinline; /* kept over restarts */
     bk_site *nomod;
     uint32_t nnomod; /* kept over restarts: no modular ints here */
+    bk_site *leaves;
+    uint32_t nleaves; /* kept over restarts: a body is left here */
     uint32_t neffects;
     bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
     const bk_prof *result_of; /* the value just pushed has the type recorded here */
@@ -177,8 +204,8 @@ typedef enum {
     BK_NGUARDS
 } bk_guardkind;
 
-/* Builds the IR of a region. NULL: *abort says why, *where the instruction. The constants in fn->consts are borrowed.
- */
+/* Builds the IR of a region, with its native functions (fn->bodies). NULL: *abort says why, *where the instruction. The
+ * constants in fn->consts are borrowed. */
 bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line);
 
 /* ---- shared by the builder's files -------------------------------------------------------------------------- */
@@ -309,6 +336,17 @@ bool build_unpack(bk_builder *b, uint32_t n);
 bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self); /* build_attr.c */
 bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v);
 bool build_call(bk_builder *b); /* build_call.c; handles the whole CALL */
+/* a function that takes nargs positional arguments and no more than a frame; NULL: it is another */
+const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs);
 void build_return(bk_builder *b);
+/* build_native.c */
+bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound);
+void bk_guard_depth(bk_builder *b); /* one more Python call may be nested */
+void bk_body_entry(bk_builder *b);
+void bk_body_return(bk_builder *b);
+_Noreturn void bk_body_give_up(bk_builder *b);
+_Noreturn void bk_body_unknown(bk_builder *b); /* the instruction must see the body's frame */
+bool bk_leaves_here(const bk_builder *b);
+bool bk_is_hot_place(bk_builder *b); /* the instruction is run about as often as its function */
 bool build_builtin(bk_builder *b, const char *name, uint32_t n, bk_val *args, bk_val *out); /* build_builtin.c */
 #endif

@@ -9,20 +9,27 @@ static bool no_inline_here(bk_builder *b) {
     return false;
 }
 
-static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *func, uint32_t nargs) {
-    const bk_params *p = b->rq.params;
-    if (b->st.n >= BK_MAXDEPTH || (int64_t)b->st.n > p->inline_depth || no_inline_here(b)) return NULL;
+const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs) {
     bk_obj *code = bk_py_func_code(func);
     const bk_codeinfo *ci = bk_py_codeinfo(code);
     if (!ci || ci->generator || ci->module_level || ci->has_cells || ci->kwonly ||
         (ci->flags & (CO_VARARGS | CO_VARKEYWORDS)))
         return NULL;
-    if (ci->ninsns > p->inline_insns || !b->rq.profile(code) || nargs > ci->argcount) return NULL;
-    for (uint32_t i = 0; i < b->st.n; i++)
-        if (b->st.f[i].ci == ci) return NULL; /* recursion is called */
+    if (!b->rq.profile(code) || nargs > ci->argcount) return NULL;
     for (uint32_t i = nargs; i < ci->argcount; i++)
         if (!bk_py_func_default(func, i)) return NULL;
     return bk_assume_function(b->rq.ticket, func) ? ci : NULL;
+}
+
+static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *func, uint32_t nargs) {
+    const bk_params *p = b->rq.params;
+    uint32_t frames = b->body ? b->st.n - 1 : b->st.n;
+    if (b->st.n >= BK_MAXDEPTH || (int64_t)frames > p->inline_depth || no_inline_here(b)) return NULL;
+    const bk_codeinfo *ci = bk_plain_callee(b, func, nargs);
+    if (!ci || ci->ninsns > p->inline_insns) return NULL;
+    for (uint32_t i = 0; i < b->st.n; i++)
+        if (b->st.f[i].ci == ci) return NULL; /* recursion is called */
+    return ci;
 }
 
 /* the arguments (self first, if bound) become the locals of a new abstract frame */
@@ -32,6 +39,7 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
     if (!ci) return false;
     for (uint32_t k = 1; k <= nargs; k++)
         if (top(b, k)->kind != V_VAL && top(b, k)->kind != V_TUPLE) return false;
+    if (b->body) bk_guard_depth(b);
     uint32_t ctx = ctx_inline(b, ci->code);
     uint16_t code = code_number(b, ci);
     bk_bframe *f = &b->st.f[b->st.n];
@@ -101,13 +109,18 @@ bool build_call(bk_builder *b) {
     bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
     bk_val *callable = bk_py->null_first && !bound ? hi : lo;
     if (!callable->konst || b->kwnames || (prof(b)->flags & BK_PF_GENERIC)) return false;
-    if (callable->type == bk_types.t_function) return inline_call(b, callable->konst, n, bound);
+    if (callable->type == bk_types.t_function)
+        return inline_call(b, callable->konst, n, bound) || native_call(b, callable->konst, n, bound);
     return call_builtin(b, callable->konst, n, bound);
 }
 
 void build_return(bk_builder *b) {
     if (is_outer(b)) {
         leave(b, BK_G_RETURN);
+        return;
+    }
+    if (b->body && b->st.n == 2) {
+        bk_body_return(b);
         return;
     }
     bk_bframe *f = TOPF(b);

@@ -489,7 +489,7 @@ static void op_build_tuple(bk_builder *b, const bk_insn *in) {
 
 void build_insn(bk_builder *b) {
     const bk_insn *in = insn(b);
-    if (prof(b)->flags & BK_PF_LEAVE) {
+    if ((prof(b)->flags & BK_PF_LEAVE) || bk_leaves_here(b)) {
         leave(b, BK_G_NYI);
         return;
     }

@@ -256,6 +256,16 @@ static bk_ref force_range(bk_builder *b, bk_val *v) {
     return KP(b, NULL);
 }
 
+/* a slot's tuple was made before a guard of the same instruction: from now on the guards hand over that one */
+static void replace_saved(bk_builder *b, const bk_val *v, const bk_val *made) {
+    const bk_bframe *f = TOPF(b);
+    for (uint32_t i = 0; i < f->ci->nlocals + b->saved_sp; i++)
+        if (v == &f->slots[i] && b->saved[i].kind == V_TUPLE && b->saved[i].kids == v->kids) {
+            b->saved[i] = *made;
+            b->snap_start = 0;
+        }
+}
+
 void force(bk_builder *b, bk_val *v) {
     if (v->kind == V_VAL || v->kind == V_NULL) return;
     if (v->kind != V_TUPLE) {
@@ -281,7 +291,9 @@ void force(bk_builder *b, bk_val *v) {
     /* out of memory here would lose the items' references: treated as fatal by the helper */
     for (int i = 0; i < v->nkids; i++)
         Estore(b, BK_M_PTR, BK_A_ITEMS, t, 0, 0, (int64_t)bk_py->tuple_items + 8 * i, items[i]);
-    *v = v_owned(bk_types.t_tuple, t);
+    bk_val made = v_owned(bk_types.t_tuple, t);
+    replace_saved(b, v, &made);
+    *v = made;
 }
 
 /* ---- ownership -------------------------------------------------------------------------------------------------- */
@@ -592,6 +604,7 @@ static void sync_locals(bk_builder *b) {
 }
 
 void unknown_begin(bk_builder *b) {
+    if (b->body && b->st.n == 2) bk_body_unknown(b);
     if (!is_outer(b)) { /* an inlined frame does not exist for whoever looks: call it instead */
         bk_bframe *caller = &b->st.f[b->st.n - 2];
         b->noinline[b->nnoinline++] = (bk_site){caller->ctx, caller->pc};
@@ -771,11 +784,11 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
 
 static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_sp, uint32_t resume, int kind,
                             int reason) {
-    uint32_t first = b->fn->nsframes, n = b->st.n;
+    uint32_t first = b->fn->nsframes, skip = b->body ? 1 : 0, n = b->st.n - skip;
     GROW_FN(sframes, sfcap, first + n);
     b->fn->nsframes += n;
     for (uint32_t i = 0; i < n; i++) {
-        const bk_bframe *f = &b->st.f[i];
+        const bk_bframe *f = &b->st.f[i + skip];
         bool last = i + 1 == n;
         const bk_val *slots = last ? inner : f->slots;
         uint32_t sp = last ? inner_sp : f->sp;
@@ -784,7 +797,7 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
                         .first = b->fn->nslots,
                         .resume = last ? resume : f->ci->insns[f->pc].offset};
         if (f->func) sf.func = bk_const(b->fn, f->func);
-        for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i == 0 ? k : 0);
+        for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i + skip == 0 ? k : 0);
         sf.nslots = b->fn->nslots - sf.first;
         b->fn->sframes[first + i] = sf;
     }
@@ -834,6 +847,7 @@ void leave_at(bk_builder *b, uint32_t pc, bk_guardkind reason) {
 }
 
 void leave(bk_builder *b, bk_guardkind reason) {
+    if (b->body && reason == BK_G_NYI && !bk_leaves_here(b) && bk_is_hot_place(b)) bk_body_give_up(b);
     bk_ref r = E(b, BK_EXIT, 0, 0);
     b->fn->ins[r].snap = snap_start(b);
     b->fn->ins[r].imm = reason;

@@ -59,6 +59,15 @@ struct bk_codestate {
     bk_codestate *rec_root;
 };
 
+static inline uint32_t bk_anchor_line(const bk_anchor *a) {
+    return a->header >= 0 ? a->of->ci->insns[a->header].line : a->of->ci->firstline;
+}
+static inline uint32_t bk_anchor_offset(const bk_anchor *a) {
+    return a->header >= 0 ? a->of->ci->insns[a->header].offset : 0;
+}
+/* loops always count as such, a function's start only once it was tried */
+static inline bool bk_anchor_tried(const bk_anchor *a) { return a->header >= 0 || a->state != A_COLD || a->compiles; }
+
 extern bk_codestate *bk_codestates;
 bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);
 

@@ -391,9 +391,7 @@ enum { FEW = 3 };               /* an exit taken less often is no reason to comp
  * ---------------------------------------------------------------------------------------------------------- */
 
 /* the profile entry an exit belongs to */
-static bk_prof *exit_profile(const bk_region *r, const bk_exit *x, const bk_snap *sn, const bk_insn **in) {
-    const bk_fn *fn = r->fn;
-    (void)x;
+static bk_prof *exit_profile(const bk_fn *fn, const bk_snap *sn, const bk_insn **in) {
     const bk_origin *o = &fn->origins[sn->org];
     if (!sn->org || o->code >= fn->ncodes) return NULL;
     bk_codestate *s = bk_py_codestate(fn->codes[o->code], false);
@@ -404,16 +402,16 @@ static bk_prof *exit_profile(const bk_region *r, const bk_exit *x, const bk_snap
     return &s->prof[i];
 }
 
-static bool worth_learning(bk_anchor *a, const bk_region *r, const bk_exit *x, int kind) {
-    const bk_snap *sn = &r->fn->snaps[x->snap];
+static bool worth_learning(bk_anchor *a, const bk_fn *fn, const bk_exit *x, int kind) {
+    const bk_snap *sn = &fn->snaps[x->snap];
     const bk_insn *in = NULL;
-    bk_prof *p = exit_profile(r, x, sn, &in);
+    bk_prof *p = exit_profile(fn, sn, &in);
     if (!bk_exit_learns(kind)) return false;
     if (kind == BK_G_HOISTED) {
         a->no_hoist = true;
         return true;
     }
-    if (r->code.exits && x->ins && (r->fn->ins[x->ins].flags & BK_F_HOISTED)) {
+    if (x->ins && (fn->ins[x->ins].flags & BK_F_HOISTED)) {
         a->no_hoist = true;
         return true;
     }
@@ -427,13 +425,13 @@ static bool worth_learning(bk_anchor *a, const bk_region *r, const bk_exit *x, i
 }
 
 /* an exit to the side of a branch that was never seen: now it was */
-static void note_branch(const bk_region *r, const bk_exit *x) {
-    const bk_snap *sn = &r->fn->snaps[x->snap];
+static void note_branch(const bk_fn *fn, const bk_exit *x) {
+    const bk_snap *sn = &fn->snaps[x->snap];
     const bk_insn *in = NULL;
-    bk_prof *p = exit_profile(r, x, sn, &in);
+    bk_prof *p = exit_profile(fn, sn, &in);
     if (!p) return;
-    const bk_sframe *sf = &r->fn->sframes[sn->frame + sn->nframes - 1];
-    const bk_codeinfo *ci = bk_py_codeinfo(r->fn->codes[sf->code]);
+    const bk_sframe *sf = &fn->sframes[sn->frame + sn->nframes - 1];
+    const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[sf->code]);
     p->visits++;
     if (ci && in->target >= 0 && ci->insns[in->target].offset == sf->resume) p->taken++;
 }
@@ -464,11 +462,12 @@ static void penalise(bk_anchor *a, bk_region *r, uint32_t line) {
 }
 
 static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early) {
-    const bk_exit *x = &r->code.exits[exit];
-    int kind = bk_exit_kind(r, x);
+    const bk_fn *fn;
+    const bk_exit *x = bk_region_exit(r, exit, &fn);
+    int kind = bk_exit_kind(r, exit);
     uint32_t n = ++r->exit_counts[exit];
     bk_count.exits++;
-    if (kind == BK_G_BRANCH && n <= 32) note_branch(r, x);
+    if (kind == BK_G_BRANCH && n <= 32) note_branch(fn, x);
     if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL && kind != BK_G_STRESS) {
         bk_count.early_leaves += EVERY;
         a->early += EVERY;
@@ -482,10 +481,10 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     a->lost = 0;
     bk_count.hot_exits++;
     bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
-    if (a->compiles <= s->params.recompiles && worth_learning(a, r, x, kind)) {
+    if (a->compiles <= s->params.recompiles && worth_learning(a, fn, x, kind)) {
         a->early = 0;
         relearn(s, a, r);
-    } else if (often) penalise(a, r, r->fn->origins[r->fn->snaps[x->snap].org].line);
+    } else if (often) penalise(a, r, fn->origins[fn->snaps[x->snap].org].line);
 }
 
 /* the frame's types fit no region: after some such visits one more is made for them */

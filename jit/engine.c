@@ -159,13 +159,30 @@ static char *asm_text(const bk_code *c, const bk_compile_opts *o) {
 }
 
 /* the tables of exits become the code's */
-static void take_tables(bk_lw *L, bk_code *out) {
-    bk_exits *x = &L->x;
-    out->exits = x->exits, out->nexits = x->nexits;
-    out->locs = x->locs, out->nlocs = x->nlocs;
-    out->consts = x->consts, out->nconsts = x->nconsts;
-    out->buf_words = L->fn->nxhome + x->ncols;
-    x->exits = NULL, x->locs = NULL, x->consts = NULL;
+static void take_part(bk_tables *t, bk_code *out) {
+    out->exits = t->exits, out->nexits = t->nexits;
+    out->locs = t->locs, out->nlocs = t->nlocs;
+    out->consts = t->consts, out->nconsts = t->nconsts;
+    out->buf_words = t->buf_words;
+    *t = (bk_tables){0};
+}
+
+static int take_tables(bk_lw *L, bk_code *out, char *err, size_t errlen) {
+    uint32_t n = L->root->nbodies, first;
+    if (n && !(out->bodies = calloc(n, sizeof *out->bodies))) {
+        snprintf(err, errlen, "out of memory");
+        return -1;
+    }
+    take_part(&L->tables[0], out);
+    first = out->nexits;
+    for (uint32_t k = 0; k < n; k++) {
+        take_part(&L->tables[k + 1], &out->bodies[k]);
+        out->bodies[k].first_exit = first;
+        first += out->bodies[k].nexits;
+        if (out->record_words <= out->bodies[k].buf_words) out->record_words = out->bodies[k].buf_words + 1;
+    }
+    out->nbodies = n;
+    return 0;
 }
 
 /* module -> object; the module is the caller's */
@@ -205,12 +222,18 @@ static LLVMMemoryBufferRef build(bk_lw *L, const bk_fn *fn, const bk_compile_opt
     return object;
 }
 
-static void release(bk_code *c) {
-    if (c->handle) bk_unload(c->handle);
-    free(c->handle);
+static void free_tables(bk_code *c) {
     free(c->exits);
     free(c->locs);
     free(c->consts);
+}
+
+static void release(bk_code *c) {
+    if (c->handle) bk_unload(c->handle);
+    free(c->handle);
+    free_tables(c);
+    for (uint32_t k = 0; k < c->nbodies; k++) free_tables(&c->bodies[k]);
+    free(c->bodies);
     free(c->llvm_text);
     free(c->asm_text);
     memset(c, 0, sizeof *c);
@@ -237,7 +260,7 @@ static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char
         LLVMDisposeMemoryBuffer(object);
         out->emit_ms += now_ms() - t0;
     }
-    if (rc == 0) take_tables(&L, out);
+    if (rc == 0) rc = take_tables(&L, out, err, errlen);
     if (rc == 0 && o->want_asm) out->asm_text = asm_text(out, o);
     bk_lower_free(&L);
     if (rc) release(out);

@@ -181,7 +181,8 @@ static int find_entry(loader *l, const char *entry, bk_image *out) {
         if (s->st_shndx == SHN_UNDEF || strcmp(l->names + s->st_name, entry)) continue;
         uint64_t at;
         if (address_of(l, k, &at)) return -1;
-        *out = (bk_image){l->base, l->size, (void *)(uintptr_t)at, s->st_size};
+        /* native functions stand behind the entry, in its section */
+        *out = (bk_image){l->base, l->size, (void *)(uintptr_t)at, l->sec[s->st_shndx].sh_size - s->st_value};
         return 0;
     }
     return refuse(l, "the object has no %s", entry);

@@ -7,7 +7,7 @@
 typedef struct {
     void *base; /* the pages, and how many bytes they are */
     size_t size;
-    void *entry; /* the function asked for, and its length */
+    void *entry; /* the function asked for, and the length of what stands from there on */
     size_t entry_size;
 } bk_image;
 

@@ -40,14 +40,13 @@ static void costs(bk_writer *w, const bk_anchor *a, const bk_region *r) {
     w->real(w->ctx, "emit", r->code.emit_ms);
     w->end(w->ctx);
     w->num(w->ctx, "code_bytes", (int64_t)r->code.code_bytes);
-    w->num(w->ctx, "exits", r->code.nexits);
+    w->num(w->ctx, "exits", bk_region_exits(r));
 }
 
 static void exit_place(bk_writer *w, const bk_region *r, uint32_t exit) {
-    const bk_exit *x = &r->code.exits[exit];
     const char *function;
-    const bk_origin *o = bk_exit_origin(r, x, &function);
-    const bk_named *kind = &bk_guard_kinds[bk_exit_kind(r, x)];
+    const bk_origin *o = bk_exit_origin(r, exit, &function);
+    const bk_named *kind = &bk_guard_kinds[bk_exit_kind(r, exit)];
     w->str(w->ctx, "kind", kind->name);
     w->str(w->ctx, "text", kind->text);
     w->num(w->ctx, "exit_line", o->line);
@@ -83,7 +82,7 @@ static void reset_counts(bk_anchor *a) {
     bk_loopstat_free(&a->past);
     for (bk_region *r = a->region; r; r = r->other) {
         r->entries = 0;
-        memset(r->exit_counts, 0, r->code.nexits * sizeof *r->exit_counts);
+        memset(r->exit_counts, 0, bk_region_exits(r) * sizeof *r->exit_counts);
     }
 }
 

@@ -62,12 +62,11 @@ static void one_exit(bk_writer *w, const bk_exitstat *e, int region, int number)
 }
 
 static void region_exits(bk_writer *w, const bk_region *r, int region) {
-    for (uint32_t i = 0; i < r->code.nexits; i++) {
-        const bk_exit *x = &r->code.exits[i];
+    for (uint32_t i = 0, n = bk_region_exits(r); i < n; i++) {
         const char *function;
-        const bk_origin *o = bk_exit_origin(r, x, &function);
-        bk_exitstat e = {(char *)function,      o->line,          o->offset, bk_exit_kind(r, x),
-                         bk_exit_hoisted(r, x), r->exit_counts[i]};
+        const bk_origin *o = bk_exit_origin(r, i, &function);
+        bk_exitstat e = {(char *)function,      o->line,          o->offset, bk_exit_kind(r, i),
+                         bk_exit_hoisted(r, i), r->exit_counts[i]};
         one_exit(w, &e, region, (int)i);
     }
 }
@@ -125,8 +124,7 @@ static void explain_regions(bk_writer *w, const bk_anchor *a) {
 
 void bk_loop_id(const bk_anchor *a, char *text, size_t size) {
     const bk_codeinfo *ci = a->of->ci;
-    const bk_insn *in = &ci->insns[a->header];
-    snprintf(text, size, "%s:%u:%s@%u", ci->filename, in->line, ci->name, in->offset);
+    snprintf(text, size, "%s:%u:%s@%u", ci->filename, bk_anchor_line(a), ci->name, bk_anchor_offset(a));
 }
 
 void bk_explain_identity(bk_writer *w, const bk_anchor *a) {
@@ -136,13 +134,13 @@ void bk_explain_identity(bk_writer *w, const bk_anchor *a) {
     w->str(w->ctx, "loop", id);
     w->str(w->ctx, "file", ci->filename);
     w->str(w->ctx, "function", ci->name);
-    w->num(w->ctx, "line", ci->insns[a->header].line);
-    w->num(w->ctx, "offset", ci->insns[a->header].offset);
+    w->num(w->ctx, "line", bk_anchor_line(a));
+    w->num(w->ctx, "offset", bk_anchor_offset(a));
 }
 
 void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     bk_explain_identity(w, a);
-    w->str(w->ctx, "kind", "loop");
+    w->str(w->ctx, "kind", a->header >= 0 ? "loop" : "function");
     w->str(w->ctx, "state", state_names[a->state]);
     w->str(w->ctx, "reason", a->state == A_COMPILED ? NULL : bk_abort_texts[a->abort]);
     w->str(w->ctx, "abort", a->state == A_COMPILED ? NULL : bk_abort_names[a->abort]);
@@ -163,6 +161,7 @@ void bk_driver_explain(bk_obj *code, bk_writer *w) {
     w->num(w->ctx, "enabled", s && s->enabled);
     w->list(w->ctx, "loops");
     for (uint32_t i = 0; s && i < s->nanchors; i++) {
+        if (!bk_anchor_tried(&s->anchors[i])) continue;
         w->dict(w->ctx, NULL);
         bk_explain_anchor(w, &s->anchors[i]);
         w->end(w->ctx);

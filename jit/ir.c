@@ -66,6 +66,8 @@ bk_fn *bk_fn_new(const char *name) {
 
 void bk_fn_free(bk_fn *f) {
     if (!f) return;
+    for (uint32_t i = 0; i < f->nbodies; i++) bk_fn_free(f->bodies[i]);
+    free(f->bodies);
     free_blocks(f);
     free(f->ins);
     free(f->args);

@@ -368,7 +368,7 @@ static void frame(parser *ps) {
 }
 
 static void snapshot(parser *ps) {
-    static const char *const kinds[] = {"resume", "raise", "return"};
+    static const char *const kinds[] = {"resume", "raise", "return", "call"};
     bk_fn *f = ps->f;
     char name[40];
     uint32_t n = numbered(ps, 's');
@@ -376,7 +376,7 @@ static void snapshot(parser *ps) {
     if (f->nsnaps <= n) f->nsnaps = n + 1;
     bk_snap s = {.frame = f->nsframes};
     word(ps, name, sizeof name);
-    s.kind = (uint8_t)lookup(ps, name, kinds, 3);
+    s.kind = (uint8_t)lookup(ps, name, kinds, 4);
     if (at(ps, "#")) {
         s.reason = (uint8_t)number(ps);
     } else {

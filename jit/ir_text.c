@@ -154,7 +154,7 @@ static void print_slot(const bk_slot *s, FILE *out) {
 }
 
 static void print_snap(const bk_fn *f, uint32_t n, FILE *out) {
-    static const char *const kinds[] = {"resume", "raise", "return"};
+    static const char *const kinds[] = {"resume", "raise", "return", "call"};
     const bk_snap *s = &f->snaps[n];
     fprintf(out, "snap s%u %s", n, kinds[s->kind]);
     if (s->reason < bk_nguard_names) fprintf(out, " %s", bk_guard_names[s->reason]);
@@ -182,7 +182,7 @@ static void mark_snaps(const bk_fn *f, bool *live) {
     }
 }
 
-void bk_print(const bk_fn *f, FILE *out) {
+static void print_one(const bk_fn *f, FILE *out) {
     fprintf(out, "fn \"%s\" home %u xhome %u consts %u codes %u\n", f->name, f->nhome, f->nxhome, f->nconsts,
             f->ncodes);
     for (uint32_t i = 1; i < f->norigins; i++) {
@@ -197,4 +197,12 @@ void bk_print(const bk_fn *f, FILE *out) {
     for (uint32_t n = 1; n < f->nsnaps; n++)
         if (live[n]) print_snap(f, n, out);
     free(live);
+}
+
+void bk_print(const bk_fn *f, FILE *out) {
+    print_one(f, out);
+    for (uint32_t i = 0; i < f->nbodies; i++) {
+        fputc('\n', out);
+        print_one(f->bodies[i], out);
+    }
 }

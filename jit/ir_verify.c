@@ -104,6 +104,7 @@ static const char *signature(bk_op op) {
     case BK_UNBOXF:
     case BK_UNBOXI:
     case BK_GTYPE: return "p";
+    case BK_RET: return "*";
     case BK_SELECT: return "1*2";
     case BK_PADD: return "pi";
     case BK_REBOXF: return "pf";
@@ -162,7 +163,8 @@ static bool check_types(vctx *v, bk_ref r) {
     const char *sig = signature((bk_op)in->op);
     for (uint32_t i = 0; sig[i]; i++)
         if (!type_fits(v, r, sig[i], i)) return bad(v, "v%u: type of operand %u of %s", r, i, bk_ops[in->op].name);
-    bk_type t = in->op == BK_ARG ? (bk_type)in->type : bk_result_type(f, (bk_op)in->op, in->a, in->b);
+    bk_type t =
+        in->op == BK_ARG || in->op == BK_NCALL ? (bk_type)in->type : bk_result_type(f, (bk_op)in->op, in->a, in->b);
     return in->type == t || bad(v, "v%u: result type of %s", r, bk_ops[in->op].name);
 }
 
@@ -185,7 +187,7 @@ static bool check_snap_shape(vctx *v, uint32_t n) {
     const bk_fn *f = v->f;
     const bk_snap *s = &f->snaps[n];
     if (v->snap_ok[n]) return true;
-    if (s->kind > BK_SNAP_RETURN || s->nframes == 0 || s->frame + s->nframes > f->nsframes)
+    if (s->kind > BK_SNAP_CALL || s->nframes == 0 || s->frame + s->nframes > f->nsframes)
         return bad(v, "s%u: kind or frames", n);
     for (uint32_t i = 0; i < s->nframes; i++) {
         const bk_sframe *fr = &f->sframes[s->frame + i];

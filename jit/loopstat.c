@@ -5,14 +5,18 @@
 
 enum { MAX_EXITS = 64 }; /* places kept per loop */
 
-const bk_origin *bk_exit_origin(const bk_region *r, const bk_exit *x, const char **function) {
-    const bk_origin *o = &r->fn->origins[r->fn->snaps[x->snap].org];
-    if (function) *function = r->names && o->code < r->fn->ncodes ? r->names[o->code] : NULL;
+const bk_origin *bk_exit_origin(const bk_region *r, uint32_t exit, const char **function) {
+    const bk_fn *fn;
+    const bk_exit *x = bk_region_exit(r, exit, &fn);
+    const bk_origin *o = &fn->origins[fn->snaps[x->snap].org];
+    if (function) *function = bk_region_name(r, fn, o->code);
     return o;
 }
 
-bool bk_exit_hoisted(const bk_region *r, const bk_exit *x) {
-    return x->ins && (r->fn->ins[x->ins].flags & BK_F_HOISTED);
+bool bk_exit_hoisted(const bk_region *r, uint32_t exit) {
+    const bk_fn *fn;
+    const bk_exit *x = bk_region_exit(r, exit, &fn);
+    return x->ins && (fn->ins[x->ins].flags & BK_F_HOISTED);
 }
 
 static bk_exitstat *find(bk_loopstat *st, const bk_exitstat *like) {
@@ -42,13 +46,12 @@ void bk_loopstat_add(bk_loopstat *st, const bk_region *r) {
     st->entries += r->entries;
     st->regions++;
     st->code_bytes += r->code.code_bytes;
-    for (uint32_t i = 0; r->exit_counts && i < r->code.nexits; i++) {
+    for (uint32_t i = 0; r->exit_counts && i < bk_region_exits(r); i++) {
         if (!r->exit_counts[i]) continue;
-        const bk_exit *x = &r->code.exits[i];
         const char *function;
-        const bk_origin *o = bk_exit_origin(r, x, &function);
+        const bk_origin *o = bk_exit_origin(r, i, &function);
         bk_exitstat e = {
-            .line = o->line, .offset = o->offset, .kind = bk_exit_kind(r, x), .hoisted = bk_exit_hoisted(r, x)};
+            .line = o->line, .offset = o->offset, .kind = bk_exit_kind(r, i), .hoisted = bk_exit_hoisted(r, i)};
         bk_exitstat *have = find(st, &e);
         if (!have) have = append(st, &e, function);
         if (have) have->count += r->exit_counts[i];

@@ -22,6 +22,6 @@ typedef struct {
 void bk_loopstat_add(bk_loopstat *st, const bk_region *r);
 void bk_loopstat_free(bk_loopstat *st);
 /* where an exit stands: its origin, and the name of the function (borrowed; NULL unknown) */
-const bk_origin *bk_exit_origin(const bk_region *r, const bk_exit *x, const char **function);
-bool bk_exit_hoisted(const bk_region *r, const bk_exit *x);
+const bk_origin *bk_exit_origin(const bk_region *r, uint32_t exit, const char **function);
+bool bk_exit_hoisted(const bk_region *r, uint32_t exit);
 #endif

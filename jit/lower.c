@@ -145,6 +145,10 @@ static void init_types(bk_lw *L) {
 }
 
 static void init_function(bk_lw *L, const char *name) {
+    if (L->part) {
+        bk_native_begin(L);
+        return;
+    }
     LLVMTypeRef args[3] = {L->ptr, L->ptr, L->ptr};
     L->f = LLVMAddFunction(L->mod, name, LLVMFunctionType(L->i32, args, 3, 0));
     L->home = LLVMGetParam(L->f, 0);
@@ -154,6 +158,7 @@ static void init_function(bk_lw *L, const char *name) {
     LLVMSetValueName2(L->buf, "buf", 3);
     LLVMSetValueName2(L->ctx, "ctx", 3);
     LLVMPositionBuilderAtEnd(L->b, LLVMAppendBasicBlockInContext(L->cx, L->f, "entry"));
+    bk_native_declare(L); /* behind the entry in the code */
 }
 
 static void init_blocks(bk_lw *L) {
@@ -193,6 +198,9 @@ static bool lower_effect(bk_lw *L, bk_blk blk, bk_ref r, const bk_ins *i, LLVMVa
     case BK_POLL: bk_box_poll(L, r); break;
     case BK_GVALID: bk_box_gvalid(L, r); break;
     case BK_CALL: *v = bk_call_ins(L, i); break;
+    case BK_ARG: *v = bk_native_arg(L, i); break;
+    case BK_NCALL: *v = bk_native_call(L, r, i); break;
+    case BK_RET: bk_native_return(L, i); break;
     case BK_SETIP: bk_box_setip(L, i); break;
     case BK_JMP: bk_flow_jump(L, blk); break;
     case BK_BR: bk_flow_branch(L, blk, i); break;
@@ -217,10 +225,6 @@ static void lower_ins(bk_lw *L, bk_blk blk, bk_ref r) {
         return;
     }
     if (i->op == BK_NOP || (i->flags & BK_F_DEAD) || constant(L, i)) return;
-    if (i->op == BK_ARG) {
-        bk_lw_fail(L, "arg is not supported");
-        return;
-    }
     if ((bk_ops[i->op].flags & BK_OF_GUARD) && L->o->stress_seed) bk_exit_stress(L, r);
     LLVMValueRef v = NULL;
     if (!lower_effect(L, blk, r, i, &v)) v = bk_lower_op(L, r, i);
@@ -251,29 +255,67 @@ static bool alloc_tables(bk_lw *L) {
     return !L->failed;
 }
 
-static void lower_all(bk_lw *L, const char *name) {
-    init_types(L);
+/* the tables of exits are kept, all else of the part goes */
+static void end_part(bk_lw *L) {
+    bk_exits *x = &L->x;
+    L->tables[L->part] = (bk_tables){.exits = x->exits,
+                                     .nexits = x->nexits,
+                                     .locs = x->locs,
+                                     .nlocs = x->nlocs,
+                                     .consts = x->consts,
+                                     .nconsts = x->nconsts,
+                                     .buf_words = L->fn->nxhome + x->ncols};
+    x->exits = NULL, x->locs = NULL, x->consts = NULL;
+}
+
+static void free_part(bk_lw *L) {
+    free(L->val);
+    free(L->first);
+    free(L->last);
+    free(L->tramp);
+    free(L->rpo);
+    free(L->loop);
+    free(L->parent);
+    bk_exits_free(&L->x);
+    L->val = NULL, L->first = L->last = L->tramp = NULL, L->rpo = L->loop = L->parent = NULL;
+    L->nrpo = 0;
+    memset(&L->x, 0, sizeof L->x);
+}
+
+static void lower_part(bk_lw *L, const char *name) {
+    if (!alloc_tables(L)) return;
     init_function(L, name);
-    bk_mem_init(L);
     bk_flow_order(L);
     if (L->failed) return;
     bk_flow_loops(L);
     init_blocks(L);
     bk_exits_plan(L);
     if (L->failed) return;
-    function_attrs(L);
+    if (!L->part) function_attrs(L);
     lower_blocks(L);
     if (L->failed) return;
     bk_flow_finish_phis(L);
     bk_exits_finish(L);
+    if (!L->failed) end_part(L);
+}
+
+static void lower_all(bk_lw *L, const char *name) {
+    init_types(L);
+    bk_mem_init(L);
+    for (L->part = 0; L->part <= L->root->nbodies && !L->failed; L->part++) {
+        if (L->part) free_part(L);
+        L->fn = L->part ? L->root->bodies[L->part - 1] : L->root;
+        if (L->fn->oom || !L->fn->nblocks) bk_lw_fail(L, "a function is incomplete");
+        else lower_part(L, name);
+    }
 }
 
 LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVMContextRef cx, const char *name,
                        char *err, size_t errlen) {
     memset(L, 0, sizeof *L);
-    *L = (bk_lw){.fn = fn, .o = o, .cx = cx, .err = err, .errlen = errlen, .named = o->want_llvm};
-    if (fn->oom || !fn->nblocks) bk_lw_fail(L, "the function is incomplete");
-    if (L->failed || !alloc_tables(L)) return NULL;
+    *L = (bk_lw){.root = fn, .fn = fn, .o = o, .cx = cx, .err = err, .errlen = errlen, .named = o->want_llvm};
+    L->tables = bk_lw_alloc(L, fn->nbodies + 1, sizeof *L->tables);
+    if (L->failed) return NULL;
     L->mod = LLVMModuleCreateWithNameInContext(fn->name, cx);
     L->b = LLVMCreateBuilderInContext(cx);
     lower_all(L, name);
@@ -284,12 +326,13 @@ LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVM
 }
 
 void bk_lower_free(bk_lw *L) {
-    free(L->val);
-    free(L->first);
-    free(L->last);
-    free(L->tramp);
-    free(L->rpo);
-    free(L->loop);
-    free(L->parent);
-    bk_exits_free(&L->x);
+    free_part(L);
+    for (uint32_t k = 0; L->tables && k <= L->root->nbodies; k++) {
+        free(L->tables[k].exits);
+        free(L->tables[k].locs);
+        free(L->tables[k].consts);
+    }
+    free(L->tables);
+    free(L->native);
+    free(L->native_type);
 }

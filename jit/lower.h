@@ -57,8 +57,23 @@ typedef struct {
     LLVMValueRef number;
 } bk_exits;
 
+/* what remains of a function's exits when it is lowered */
+typedef struct {
+    bk_exit *exits;
+    uint32_t nexits;
+    bk_loc *locs;
+    uint32_t nlocs;
+    uint64_t *consts;
+    uint32_t nconsts, buf_words;
+} bk_tables;
+
 typedef struct bk_lw {
-    const bk_fn *fn;
+    const bk_fn *root;    /* the region's main function */
+    const bk_fn *fn;      /* that is being lowered: root, or one of its bodies */
+    uint32_t part;        /* 0: root; else number of the body + 1 */
+    bk_tables *tables;    /* per part */
+    LLVMValueRef *native; /* per body */
+    LLVMTypeRef *native_type;
     const bk_compile_opts *o;
     LLVMContextRef cx;
     LLVMModuleRef mod;
@@ -149,6 +164,14 @@ void bk_box_gtype(bk_lw *L, bk_ref r, const bk_ins *i);
 void bk_box_poll(bk_lw *L, bk_ref r);
 void bk_box_gvalid(bk_lw *L, bk_ref r);
 void bk_box_setip(bk_lw *L, const bk_ins *i);
+/* lower_native.c: native functions and their calls */
+void bk_native_declare(bk_lw *L);
+void bk_native_begin(bk_lw *L); /* the function of L->part */
+LLVMValueRef bk_native_arg(bk_lw *L, const bk_ins *i);
+LLVMValueRef bk_native_call(bk_lw *L, bk_ref r, const bk_ins *i);
+void bk_native_return(bk_lw *L, const bk_ins *i);
+LLVMValueRef bk_native_record(bk_lw *L); /* where the exit's columns go */
+void bk_native_leave(bk_lw *L);          /* the end of the exit block */
 /* lower_call.c: runtime helpers */
 LLVMValueRef bk_call_helper(bk_lw *L, uint32_t id, const LLVMValueRef *args, uint32_t n);
 LLVMValueRef bk_call_ins(bk_lw *L, const bk_ins *i);

@@ -98,7 +98,7 @@ static bool tests_effect(bk_lw *L, bk_ref r, int depth) {
 static bool may_stress(bk_lw *L, bk_ref r) {
     const bk_ins *i = &L->fn->ins[r];
     if (L->fn->snaps[i->snap].kind == BK_SNAP_RAISE) return false;
-    if (i->op == BK_POLL || i->op == BK_GVALID) return false;
+    if (i->op == BK_POLL || i->op == BK_GVALID || i->op == BK_NCALL) return false;
     return !(i->op == BK_GUARD && tests_effect(L, i->a, 4));
 }
 
@@ -177,14 +177,20 @@ static void fill_exit_block(bk_lw *L, finish_tables *t) {
         }
     for (uint32_t c = 0; c < x->ncols; c++) fill_column(L, t, c);
     LLVMPositionBuilderAtEnd(L->b, x->block);
+    if (L->part) L->buf = bk_native_record(L);
     for (uint32_t c = 0; c < x->ncols; c++)
         bk_mem_put(L, as_word(L, t->store[c], x->cols[c].cls), L->buf, ((int64_t)L->fn->nxhome + c) * 8, BK_TAG_EXIT);
-    LLVMBuildRet(L->b, x->number);
+    if (L->part) bk_native_leave(L);
+    else LLVMBuildRet(L->b, x->number);
 }
 
 void bk_exits_finish(bk_lw *L) {
     bk_exits *x = &L->x;
     if (L->failed) return;
+    if (!x->nedges && L->part) { /* a native function without a guard */
+        LLVMDeleteBasicBlock(x->block);
+        return;
+    }
     if (!x->nedges) { /* a loop that is never left: nothing leads to the exit block */
         bk_lw_fail(L, "the function has no exit");
         return;

@@ -31,7 +31,8 @@ bk_writes bk_writes_of(const bk_fn *f, bk_ref r) {
     case BK_BOXI: return (bk_writes){.classes = M(REFCNT)};
     case BK_REBOXF: return (bk_writes){.classes = M(REFCNT) | M(FLOAT)};
     case BK_DECREF:
-    case BK_XDECREF: return (bk_writes){.classes = BK_ALIAS_ALL};
+    case BK_XDECREF:
+    case BK_NCALL: return (bk_writes){.classes = BK_ALIAS_ALL};
     case BK_CALL: return call_writes(in);
     default: return (bk_writes){0};
     }

@@ -33,7 +33,7 @@ static void mark(hoist *x, bk_ref r, uint8_t how) {
     if (!r || r >= x->nins || (x->marks[r] & how) || bk_is_const(f, r)) return;
     const bk_ins *in = &f->ins[r];
     x->marks[r] |= how;
-    if (in->op == BK_PHI || in->op == BK_CALL || in->op == BK_ARG) return;
+    if (in->op == BK_PHI || in->op == BK_CALL || in->op == BK_NCALL || in->op == BK_ARG) return;
     if (how == BY_EQUAL) {
         /* an ordering test or a payload says nothing of what kind of object this is */
         if ((in->op >= BK_LT && in->op <= BK_ULE) || (in->op >= BK_FEQ && in->op <= BK_FFINITE)) return;
@@ -56,7 +56,8 @@ static bool suspect(const hoist *x, bk_ref r, int depth) {
     const bk_fn *f = x->l->f;
     if (!r || bk_is_const(f, r)) return false;
     if (depth == 0 || marked(x, r, BY_ANY)) return true;
-    if (f->ins[r].op == BK_PHI || f->ins[r].op == BK_CALL || f->ins[r].op == BK_ARG) return false;
+    uint8_t op = f->ins[r].op;
+    if (op == BK_PHI || op == BK_CALL || op == BK_NCALL || op == BK_ARG) return false;
     for (uint32_t i = 0, n = bk_nopnds(f, r); i < n; i++)
         if (suspect(x, *bk_opnd(f, r, i), depth - 1)) return true;
     return false;

@@ -160,7 +160,7 @@ static bool compares_with_one(const bk_fn *f, bk_ref r, bk_ref *load) {
 
 static bool may_lower(const bk_fn *f, bk_ref r) {
     const bk_ins *in = &f->ins[r];
-    if (is_decref(in->op)) return true;
+    if (is_decref(in->op) || in->op == BK_NCALL) return true;
     if (in->op == BK_CALL) return bk_call_effect(in) > BK_E_ALLOC;
     return in->op == BK_STORE && in->alias == BK_A_REFCNT;
 }

@@ -8,22 +8,44 @@
 uint64_t bk_code_bytes;
 static bk_region *dead;
 
+static void each_const(const bk_fn *fn, void (*f)(bk_obj *)) {
+    for (uint32_t i = 0; i < fn->nconsts; i++) f(fn->consts[i]);
+    for (uint32_t i = 0; i < fn->nbodies; i++) each_const(fn->bodies[i], f);
+}
+
 static void on_break(void *arg) { ((bk_region *)arg)->valid = 0; }
 
-/* of all code objects of a function, in one allocation */
+static const char *name_of(void *code) {
+    const bk_codeinfo *ci = bk_py_codeinfo(code);
+    return ci && ci->name ? ci->name : "?";
+}
+
+static const bk_fn *nth_fn(const bk_fn *fn, uint32_t n) { return n ? fn->bodies[n - 1] : fn; }
+
+/* of all code objects of a function and its bodies, in one allocation */
 static char **names_of(const bk_fn *fn) {
-    size_t size = fn->ncodes * sizeof(char *) + 1;
-    for (uint32_t i = 0; i < fn->ncodes; i++) {
-        const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[i]);
-        size += strlen(ci && ci->name ? ci->name : "?") + 1;
+    size_t size = 1, count = 0, k = 0;
+    for (uint32_t n = 0; n <= fn->nbodies; n++) {
+        const bk_fn *f = nth_fn(fn, n);
+        count += f->ncodes;
+        for (uint32_t i = 0; i < f->ncodes; i++) size += strlen(name_of(f->codes[i])) + 1;
     }
-    char **names = malloc(size), *text = names ? (char *)(names + fn->ncodes) : NULL;
-    for (uint32_t i = 0; names && i < fn->ncodes; i++) {
-        const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[i]);
-        names[i] = text;
-        text = stpcpy(text, ci && ci->name ? ci->name : "?") + 1;
+    char **names = malloc(size + count * sizeof(char *)), *text = names ? (char *)(names + count) : NULL;
+    for (uint32_t n = 0; names && n <= fn->nbodies; n++) {
+        const bk_fn *f = nth_fn(fn, n);
+        for (uint32_t i = 0; i < f->ncodes; i++) {
+            names[k++] = text;
+            text = stpcpy(text, name_of(f->codes[i])) + 1;
+        }
     }
     return names;
+}
+
+const char *bk_region_name(const bk_region *r, const bk_fn *fn, uint16_t code) {
+    uint32_t at = code;
+    if (!r->names || code >= fn->ncodes) return NULL;
+    for (uint32_t n = 0; nth_fn(r->fn, n) != fn; n++) at += nth_fn(r->fn, n)->ncodes;
+    return r->names[at];
 }
 
 bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, uint32_t nchecks) {
@@ -34,7 +56,7 @@ bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, ui
         bk_ticket_free(ticket);
         return NULL;
     }
-    for (uint32_t i = 0; i < fn->nconsts; i++) bk_py_incref(fn->consts[i]);
+    each_const(fn, bk_py_incref);
     r->fn = fn;
     r->names = names_of(fn);
     r->ticket = ticket;
@@ -53,7 +75,7 @@ static void region_free(bk_region *r) {
         if (be) be->release(&r->code);
     }
     bk_ticket_free(r->ticket);
-    for (uint32_t i = 0; i < r->fn->nconsts; i++) bk_py_decref(r->fn->consts[i]);
+    each_const(r->fn, bk_py_decref);
     bk_fn_free(r->fn);
     for (int i = 0; i < 4; i++) free(r->texts[i]);
     free(r->exit_counts);
@@ -85,10 +107,31 @@ void bk_region_sweep(void) {
     }
 }
 
-int bk_exit_kind(const bk_region *r, const bk_exit *x) {
-    const bk_ins *in = &r->fn->ins[x->ins];
-    if (!x->ins) return r->fn->snaps[x->snap].reason;
+const bk_exit *bk_region_exit(const bk_region *r, uint32_t number, const bk_fn **fn) {
+    const bk_code *c = &r->code;
+    for (uint32_t k = r->code.nbodies; k > 0; k--)
+        if (number >= r->code.bodies[k - 1].first_exit) {
+            *fn = r->fn->bodies[k - 1];
+            c = &r->code.bodies[k - 1];
+            return &c->exits[number - c->first_exit];
+        }
+    *fn = r->fn;
+    return &c->exits[number];
+}
+
+uint32_t bk_region_exits(const bk_region *r) {
+    uint32_t n = r->code.nexits;
+    for (uint32_t k = 0; k < r->code.nbodies; k++) n += r->code.bodies[k].nexits;
+    return n;
+}
+
+int bk_exit_kind(const bk_region *r, uint32_t number) {
+    const bk_fn *fn;
+    const bk_exit *x = bk_region_exit(r, number, &fn);
+    const bk_ins *in = &fn->ins[x->ins];
+    if (!x->ins) return fn->snaps[x->snap].reason;
     switch (in->op) {
+    case BK_NCALL: return BK_G_CALLEE;
     case BK_GTYPE: return BK_G_TYPE;
     case BK_POLL: return BK_G_POLL;
     case BK_GVALID: return BK_G_INVALID;
@@ -130,21 +173,33 @@ static void fail(bk_region *r, bk_abortreason why, const char *text) {
     snprintf(r->error, sizeof r->error, "%s", text);
 }
 
+static const char *verify(const bk_fn *fn) {
+    const char *bad = bk_verify(fn);
+    for (uint32_t i = 0; i < fn->nbodies && !bad; i++) bad = bk_verify(fn->bodies[i]);
+    return bad;
+}
+
+static bool optimize(bk_region *r) {
+    for (uint32_t i = 0; i < r->fn->nbodies; i++)
+        if (bk_optimize(r->fn->bodies[i], &r->opt, &r->optstats, NULL, NULL) < 0 || r->fn->bodies[i]->oom) return false;
+    return bk_optimize(r->fn, &r->opt, &r->optstats, NULL, NULL) >= 0 && !r->fn->oom;
+}
+
 void bk_region_compile(bk_region *r) {
-    const char *bad = bk_verify(r->fn);
+    const char *bad = verify(r->fn);
     double t = now_ms();
     if (bk_keep_stages & 1) r->texts[0] = print_fn(r->fn);
     if (bad) {
         fail(r, BK_AB_VERIFY, bad);
         return;
     }
-    if (bk_optimize(r->fn, &r->opt, &r->optstats, NULL, NULL) < 0 || r->fn->oom) {
+    if (!optimize(r)) {
         fail(r, BK_AB_MEMORY, "out of memory");
         return;
     }
     r->opt_ms = now_ms() - t;
     if (bk_keep_stages & 2) r->texts[1] = print_fn(r->fn);
-    if ((bad = bk_verify(r->fn))) {
+    if ((bad = verify(r->fn))) {
         fail(r, BK_AB_VERIFY, bad);
         return;
     }
@@ -173,6 +228,6 @@ void bk_region_compile(bk_region *r) {
     r->texts[2] = r->code.llvm_text;
     r->texts[3] = r->code.asm_text;
     r->code.llvm_text = r->code.asm_text = NULL;
-    r->exit_counts = calloc(r->code.nexits + 1, sizeof *r->exit_counts);
+    r->exit_counts = calloc(bk_region_exits(r) + 1, sizeof *r->exit_counts);
     if (!r->exit_counts) fail(r, BK_AB_MEMORY, "out of memory");
 }

@@ -7,7 +7,7 @@
 typedef struct bk_region {
     bk_fn *fn; /* kept for its snapshots; its constants are strong references */
     bk_code code;
-    char **names; /* of the functions of fn->codes, which may die before the region; NULL: out of memory */
+    char **names; /* of fn->codes, then of those of its bodies, which may die before the region; NULL: out of memory */
     bk_ticket *ticket;
     int32_t valid;         /* cleared by a watcher: code must not be entered, and leaves at its next test */
     uint32_t inside;       /* activations */
@@ -37,8 +37,13 @@ void bk_region_drop(bk_region *r);
 void bk_region_sweep(void);
 /* the part that touches no Python object: optimise, lower, generate code; any thread */
 void bk_region_compile(bk_region *r);
+/* an exit by its number in the region, native functions included; *fn: the function it belongs to */
+const bk_exit *bk_region_exit(const bk_region *r, uint32_t number, const bk_fn **fn);
+/* the name of code number `code` of the region's function fn (borrowed; NULL unknown) */
+const char *bk_region_name(const bk_region *r, const bk_fn *fn, uint16_t code);
+uint32_t bk_region_exits(const bk_region *r); /* how many */
 /* why an exit is taken: a guard kind (bk_guards.def) */
-int bk_exit_kind(const bk_region *r, const bk_exit *x);
+int bk_exit_kind(const bk_region *r, uint32_t number);
 /* could a region that knows more do without exits of this kind? */
 bool bk_exit_learns(int kind);
 extern uint64_t bk_code_bytes; /* machine code alive */

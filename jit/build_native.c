@@ -1,0 +1,261 @@
+/* Native functions ("bodies"): a call that is not inlined, being recursive, too deep or too big, becomes a call of a
+ * function of its own in the region's code. It has no interpreter frame: its arguments and all its values are SSA
+ * values, as those of an inlined frame, and when it leaves, its caller leaves too (snapshot kind `call`), outwards to
+ * the region's main function, so that embed can make all the frames.
+ *
+ * A body is built for one combination of its arguments' types. The type of its result is what recording saw; a build
+ * that proves this wrong is begun again. Code that must see its frame cannot run in a body: it is left there, and if
+ * that happens often the body is given up and its calls are residual calls. */
+#include "build.h"
+#include <string.h>
+
+static bool same_params(const bk_body *x, const bk_body *y) {
+    if (x->func != y->func || x->nparams != y->nparams) return false;
+    for (uint32_t i = 0; i < x->nparams; i++)
+        if (x->param[i].type != y->param[i].type || x->param[i].konst != y->param[i].konst ||
+            x->param[i].num != y->param[i].num)
+            return false;
+    return true;
+}
+
+static bool unboxes(bk_obj *type) {
+    return type == bk_types.t_int || type == bk_types.t_float || type == bk_types.t_bool;
+}
+
+static bk_type type_of(const bk_param *p) {
+    if (p->konst) return BK_I; /* nothing is passed; a result's register holds 0 */
+    if (!p->num) return BK_P;
+    return p->type == bk_types.t_float ? BK_F : p->type == bk_types.t_bool ? BK_1 : BK_I;
+}
+
+/* how a value is passed; false: it cannot be */
+static bool describe(const bk_val *v, bk_param *p) {
+    *p = (bk_param){0};
+    if (v->kind == V_TUPLE) p->type = bk_types.t_tuple;
+    if (v->kind != V_VAL) return v->kind == V_TUPLE;
+    p->type = v->type;
+    if (v->konst && (v->type == bk_types.t_none_type || v->type == bk_types.t_function)) p->konst = v->konst;
+    else p->num = v->type && unboxes(v->type) && fits(v);
+    return true;
+}
+
+static void see_result(bk_param *r, bool *first, bk_obj *type, bool num) {
+    if (*first) *r = (bk_param){.type = type, .num = num};
+    else if (r->type != type) *r = (bk_param){0};
+    else r->num &= num;
+    *first = false;
+}
+
+/* the result that recording saw */
+static bk_param seen_result(const bk_codeinfo *ci, const bk_prof *prof) {
+    bk_param r = {0};
+    bool first = true;
+    int64_t i;
+    for (uint32_t k = 0; k < ci->ninsns; k++) {
+        const bk_insn *in = &ci->insns[k];
+        const bk_prof *p = &prof[k];
+        if (!p->visits) continue;
+        if (in->op == BC_RETURN_CONST) {
+            bk_obj *type = bk_py_type(in->value);
+            see_result(&r, &first, type, unboxes(type) && (type != bk_types.t_int || bk_py_as_i64(in->value, &i)));
+        } else if (in->op == BC_RETURN_VALUE) {
+            bk_obj *type = p->opnd_many[0] ? NULL : p->opnd[0].type;
+            see_result(&r, &first, type, type && unboxes(type) && !p->opnd[0].wide);
+        }
+    }
+    if (r.type == bk_types.t_none_type) r.konst = bk_types.t_none;
+    return r;
+}
+
+/* the body's number; -1: it cannot be had */
+static int body_for(bk_builder *b, const bk_body *want) {
+    bk_bodies *all = b->bodies;
+    const bk_body *known = NULL;
+    for (uint32_t i = 0; i < all->nverdicts; i++)
+        if (same_params(&all->verdict[i], want)) known = &all->verdict[i];
+    if (known && known->failed) return -1;
+    for (uint32_t i = 0; i < all->n; i++)
+        if (same_params(&all->body[i], want)) return (int)i;
+    if (all->n == BK_MAXBODIES) return -1;
+    bk_body *x = &all->body[all->n];
+    *x = *want;
+    x->result = known ? known->result : seen_result(x->ci, b->rq.profile(x->ci->code));
+    return (int)all->n++;
+}
+
+/* the next build of the region knows this of the body that is built now */
+static _Noreturn void verdict(bk_builder *b, bool failed, bk_param result) {
+    bk_bodies *all = b->bodies;
+    bk_body *x = NULL;
+    for (uint32_t i = 0; i < all->nverdicts; i++)
+        if (same_params(&all->verdict[i], b->body)) x = &all->verdict[i];
+    if (!x && all->nverdicts < BK_MAXVERDICTS) {
+        x = &all->verdict[all->nverdicts++];
+        *x = *b->body;
+    }
+    if (x) x->failed = failed, x->result = result;
+    all->again = x != NULL;
+    bk_abort(b, BK_AB_CALLS);
+}
+
+void bk_body_give_up(bk_builder *b) { verdict(b, true, b->body->result); }
+
+bool bk_is_hot_place(bk_builder *b) { return prof(b)->visits * 4 >= TOPF(b)->prof[0].visits; }
+
+void bk_body_unknown(bk_builder *b) {
+    if (bk_is_hot_place(b) || b->nleaves == BK_MAXSITES) bk_body_give_up(b);
+    b->leaves[b->nleaves++] = (bk_site){TOPF(b)->ctx, TOPF(b)->pc};
+    bk_restart(b);
+}
+
+bool bk_leaves_here(const bk_builder *b) {
+    for (uint32_t i = 0; i < b->nleaves; i++)
+        if (b->leaves[i].ctx == b->st.f[b->st.n - 1].ctx && b->leaves[i].pc == b->st.f[b->st.n - 1].pc) return true;
+    return false;
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------------- */
+
+static bk_ref parameter(bk_builder *b, bk_type t, int64_t number) {
+    bk_blk at = b->st.blk;
+    b->st.blk = 0; /* as old as the activation */
+    bk_ref r = Et(b, BK_ARG, t, 0, 0, 0);
+    b->fn->ins[r].imm = number;
+    b->st.blk = at;
+    return r;
+}
+
+static bool arguments(bk_builder *b, bk_obj *func, uint32_t nargs, bk_body *want) {
+    for (uint32_t i = 0; i < want->nparams; i++) {
+        bk_val d;
+        const bk_val *v = i < nargs ? top(b, nargs - i) : &d;
+        if (i >= nargs) d = v_konst(b, bk_py_func_default(func, i));
+        if (!describe(v, &want->param[i])) return false;
+    }
+    return true;
+}
+
+/* how many inlined frames the innermost one is above the one that was really entered */
+static int64_t inlined(const bk_builder *b) { return (int64_t)b->st.n - (b->body ? 2 : 1); }
+
+/* RecursionError is raised by the interpreter, in the call itself */
+void bk_guard_depth(bk_builder *b) {
+    if (b->bodies) guard(b, E(b, BK_GT, parameter(b, BK_I, BK_ARG_LEFT), KI(b, inlined(b))), BK_G_RECURSION);
+}
+
+/* gives what is passed for a parameter; boxed references are the callee's */
+static bk_ref pass(bk_builder *b, bk_val *v, const bk_param *p) {
+    if (!p->num) return take(b, v);
+    bk_ref r = v->num;
+    release(b, v);
+    return r;
+}
+
+static void check_arguments(bk_builder *b, uint32_t nargs, const bk_body *want) {
+    for (uint32_t i = 0; i < nargs && i < want->nparams; i++)
+        if (want->param[i].num) unbox(b, top(b, nargs - i));
+    /* boxes last: a guard behind them would lose them */
+    for (uint32_t i = 0; i < nargs && i < want->nparams; i++)
+        if (!want->param[i].num && !want->param[i].konst) boxed(b, top(b, nargs - i));
+}
+
+bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
+    uint32_t nargs = nstack + bound, n = 0;
+    const bk_codeinfo *ci = b->bodies ? bk_plain_callee(b, func, nargs) : NULL;
+    bk_body want = {.func = func, .ci = ci, .nparams = ci ? ci->argcount : 0};
+    if (!ci || ci->argcount > BK_MAXPARAMS || !arguments(b, func, nargs, &want)) return false;
+    int number = body_for(b, &want);
+    if (number < 0) return false;
+    const bk_param result = b->bodies->body[number].result;
+    if (result.type) bk_const(b->fn, result.type);
+    bk_guard_depth(b);
+    guard(b, parameter(b, BK_1, BK_ARG_ROOM), BK_G_RECURSION);
+    Eguarded(b, BK_POLL, 0, 0, BK_G_POLL);
+    check_arguments(b, nargs, &want);
+    begin_effect(b);
+    bk_ref args[BK_MAXPARAMS + 1];
+    args[n++] = E(b, BK_SUB, parameter(b, BK_I, BK_ARG_LEFT), KI(b, inlined(b) + 1));
+    for (uint32_t i = 0; i < want.nparams; i++) {
+        bk_val d, *v = i < nargs ? top(b, nargs - i) : &d;
+        if (want.param[i].konst) continue;
+        if (i >= nargs) d = v_konst(b, bk_py_func_default(func, i));
+        args[n++] = pass(b, v, &want.param[i]);
+    }
+    for (uint32_t i = 0; i < nstack + 2; i++) pop(b);
+    uint32_t snap = snap_now(b, TOPF(b)->pc, BK_SNAP_CALL, BK_G_CALLEE);
+    bk_ref r = bk_emit_list(b->fn, b->st.blk, BK_NCALL, type_of(&result), args, n, number);
+    if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
+    b->fn->ins[r].org = b->org;
+    b->fn->ins[r].snap = snap;
+    if (result.konst) push(b, v_konst(b, result.konst));
+    else push(b, result.num ? v_num(result.type, r) : v_owned(result.type, r));
+    flow_continue(b, insn(b)->next);
+    return true;
+}
+
+/* ---- the body itself --------------------------------------------------------------------------------------------- */
+
+void bk_body_entry(bk_builder *b) {
+    static const bk_codeinfo nobody = {0}; /* stands for all frames outside: there are no slots in it */
+    const bk_body *x = b->body;
+    b->st.n = 1;
+    b->st.f[0] = (bk_bframe){.ci = &nobody, .slots = alloc(b, 2 * sizeof(bk_val))};
+    b->st.blk = bk_block_new(b->fn);
+    uint16_t code = code_number(b, x->ci);
+    bk_bframe *f = &b->st.f[b->st.n++];
+    *f = (bk_bframe){.ci = x->ci,
+                     .prof = b->rq.profile(x->ci->code),
+                     .func = x->func,
+                     .globals = bk_py_func_globals(x->func),
+                     .builtins = bk_py_func_builtins(x->func),
+                     .flow = b->flows[code],
+                     .ctx = 1,
+                     .code = code};
+    b->ctxs[1] = (bk_inlinectx){.code = x->ci->code};
+    b->nctx = 2;
+    f->slots = alloc(b, (x->ci->nlocals + x->ci->stacksize + 2) * sizeof(bk_val));
+    for (uint32_t i = 0, n = 1; i < x->nparams; i++) {
+        const bk_param *p = &x->param[i];
+        if (p->type) bk_const(b->fn, p->type);
+        if (p->konst) f->slots[i] = v_konst(b, p->konst);
+        else {
+            bk_ref arg = parameter(b, type_of(p), n++);
+            f->slots[i] = p->num ? v_num(p->type, arg) : v_owned(p->type, arg);
+        }
+    }
+    bk_const(b->fn, x->func);
+    begin_insn(b, 0);
+    if (f->flow->merge[0]) flow_goto(b, 0, false);
+}
+
+/* gives the value on top the form of the body's result; false: the block has ended */
+static bool shape_result(bk_builder *b) {
+    bk_val *v = top(b, 1);
+    const bk_param *want = &b->body->result;
+    bk_obj *type = v->kind == V_TUPLE ? bk_types.t_tuple : v->type;
+    if (v->kind != V_VAL && v->kind != V_TUPLE) bk_body_give_up(b);
+    if (want->type && type && type != want->type) verdict(b, false, (bk_param){0});
+    if (want->konst && !type) guard(b, E(b, BK_EQ, boxed(b, v), KP(b, want->konst)), BK_G_TYPE);
+    else if (want->type && !type) {
+        if (!v->box || v->maybe) bk_body_give_up(b);
+        guard_type(b, v, want->type);
+    }
+    if (want->num) unbox(b, v);
+    return !b->ended;
+}
+
+void bk_body_return(bk_builder *b) {
+    bk_bframe *f = TOPF(b);
+    const bk_param *want = &b->body->result;
+    if (insn(b)->op == BC_RETURN_CONST) push(b, v_konst(b, insn(b)->value));
+    if (!shape_result(b)) return;
+    for (uint32_t i = 0; i < f->ci->nlocals; i++) check_release(b, &f->slots[i]);
+    if (!want->num && !want->konst) boxed(b, top(b, 1));
+    begin_effect(b);
+    for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);
+    bk_val v = pop(b);
+    bk_ref r = want->konst ? KI(b, 0) : pass(b, &v, want);
+    if (want->konst) release(b, &v);
+    E(b, BK_RET, r, 0);
+    b->ended = true;
+}
