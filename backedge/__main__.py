@@ -1,137 +1,210 @@
-"""`python -m backedge dump script.py`: run a program and print what became of its hot loops."""
+"""The command line: `python -m backedge COMMAND`, also installed as `backedge`."""
 
-import argparse
-import os
 import sys
 
-from . import _core, _dump
+_imported_before = set(sys.modules)
+if not sys.flags.safe_path and sys.path:
+    del sys.path[0]  # the working directory, or that of the command: no place to find the tools' modules in
 
-INTERRUPTED = -2  # the status of a program that an uncaught KeyboardInterrupt ended
+import argparse  # noqa: E402
+import os  # noqa: E402
+
+from . import _core  # noqa: E402
+
+STAGES = ("source", "bytecode", "trace", "opt", "llvm", "asm", "exits")
+OUTCOMES = ("compiled", "failed", "blacklisted", "recording", "compiling", "cold")
+
+
+def _program_options(parser):
+    watch = parser.add_argument_group("what is watched")
+    watch.add_argument(
+        "--include", action="append", default=[], metavar="PATTERN", help="only files or modules like this"
+    )
+    watch.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="not these")
+    watch.add_argument("--stdlib", action="store_true", help="the standard library too")
+    watch.add_argument("--decorated", action="store_true", help="only functions with @backedge.jit")
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE ...", help="run a module")
+    parser.add_argument("script", nargs="?", help="a Python file, a directory or zip file with __main__.py, or -")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
+
+
+def _output_option(parser, what):
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"{what} to FILE (default: standard error)")
+
+
+def _filter_options(parser):
+    choose = parser.add_argument_group("which loops")
+    choose.add_argument("--loop", metavar="FILE:LINE", help="the loops there")
+    choose.add_argument("--function", metavar="NAME", help="loops of functions with this name or qualified name")
+    choose.add_argument("--outcome", choices=OUTCOMES, action="append", help="loops in this state (may be repeated)")
+    choose.add_argument("--min-share", type=float, default=0, metavar="PERCENT", help="loops with this share of time")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="backedge", description="See inside backedge.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name, text, more=""):
+        return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}. {more}")
+
+    _program_options(command("run", "run a program with all of its loops watched", "Prints nothing of its own."))
+
+    log = command("log", "run a program and print one line per event as it happens")
+    _output_option(log, "print")
+    log.add_argument("--from", dest="logs", nargs="+", metavar="LOG", help="read logs instead (BACKEDGE_LOG)")
+    log.add_argument("--only", action="append", metavar="EVENT", help="events of this kind (may be repeated)")
+    _program_options(log)
+
+    profile = command(
+        "profile",
+        "run a program and print a table of its loops",
+        "Where the time went, by sampling; what was compiled; what was not, and why, at its source line.",
+    )
+    _output_option(profile, "print")
+    profile.add_argument("--from", dest="logs", nargs="+", metavar="LOG", help="read logs instead (BACKEDGE_LOG)")
+    profile.add_argument("--save", metavar="LOG", help="keep the log (%%d: process id)")
+    profile.add_argument("--interval", type=float, default=1.0, metavar="MS", help="time between samples")
+    profile.add_argument("--all", action="store_true", help="cold loops too")
+    _filter_options(profile)
+    _program_options(profile)
+
+    dump = command(
+        "dump",
+        "run a program, then print each of its hot loops",
+        "Place, counts, guards and exits with how often they failed, compile times; for what was not compiled the "
+        "reason at its line; and the stages that are asked for.",
+    )
+    dump.add_argument(
+        "--stage", default="", metavar="NAME[,NAME...]", help="print these stages of each loop: " + ", ".join(STAGES)
+    )
+    dump.add_argument("--all", action="store_true", help="list cold loops too")
+    _output_option(dump, "print")
+    _filter_options(dump)
+    _program_options(dump)
+
+    bisect = command(
+        "bisect",
+        "find the loop, then the pass, whose compilation makes a check fail",
+        "CHECK is a command that runs a program under backedge (decorated, or by `backedge run`) and fails when the "
+        "result is wrong.",
+    )
+    bisect.add_argument("--timeout", type=float, metavar="SECONDS", help="a check that takes longer has failed")
+    bisect.add_argument("check", nargs=argparse.REMAINDER, metavar="-- CHECK ...")
+    return parser
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="python -m backedge", description="See inside backedge.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    dump = commands.add_parser(
-        "dump",
-        help="run a program, then print each hot loop of its decorated functions",
-        description="Runs SCRIPT as python would, then prints each hot loop: place, counts, guards and exits with how "
-        "often they failed, compile times, and, for what was not compiled, the reason at its line.",
-    )
-    dump.add_argument(
-        "--stage",
-        default="",
-        metavar="NAME[,NAME...]",
-        help="also print these stages of each compiled loop: " + ", ".join(_dump.STAGES),
-    )
-    dump.add_argument(
-        "--all", action="store_true", help="watch every function of SCRIPT, decorated or not, and list cold loops too"
-    )
-    dump.add_argument(
-        "-o", "--output", metavar="FILE", help="print to FILE (default: standard error, after the program)"
-    )
-    dump.add_argument("script")
-    dump.add_argument("args", nargs=argparse.REMAINDER)
+    parser = _parser()
     options = parser.parse_args(argv)
-    options.stages = [s for s in options.stage.split(",") if s]
-    for stage in options.stages:
-        if stage not in _dump.STAGES:
-            parser.error(f"no stage {stage!r}; there are: {', '.join(_dump.STAGES)}")
+    if options.command == "bisect":
+        if options.check[:1] == ["--"]:
+            del options.check[0]
+        if not options.check:
+            parser.error("the following arguments are required: CHECK")
+        return options
+    if options.command == "dump":
+        options.stages = [s for s in options.stage.split(",") if s]
+        for stage in options.stages:
+            if stage not in STAGES:
+                parser.error(f"no stage {stage!r}; there are: {', '.join(STAGES)}")
+    if getattr(options, "loop", None) and not options.loop.rpartition(":")[2].isdecimal():
+        parser.error(f"--loop must be FILE:LINE, not {options.loop!r}")
+    if getattr(options, "logs", None):
+        return options
+    if options.module:
+        options.script, *options.args = options.module
+    elif options.module == [] or options.script is None:
+        parser.error("the following arguments are required: script or -m module")
     return options
 
 
-def code_objects(code):
-    """A code object and all that are nested in it."""
-    yield code
-    for const in code.co_consts:
-        if isinstance(const, type(code)):
-            yield from code_objects(const)
+def _run_program(options):
+    """Gives the exit status; what is to come after the program is an atexit function by now."""
+    from . import _run
 
-
-def run_script(path, args, prepare):
-    """Runs a file as __main__. Gives the exit status; tracebacks and exit messages come as python prints them."""
-    import builtins
-    import io
-    import types
-
+    if not options.decorated:
+        _core.watch(_run.Filter(options.include, options.exclude, options.stdlib))
     try:
-        with io.open_code(path) as file:
-            source = file.read()
-    except OSError as error:
-        print(
-            f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno {error.errno}] {error.strerror}",
-            file=sys.stderr,
-        )
+        status = _run.run(bool(options.module), options.script, options.args, _imported_before)
+    except _run.NoProgram as error:
+        print(error, file=sys.stderr)
         return 2
-    main = types.ModuleType("__main__")
-    main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None)
-    if sys.version_info < (3, 14):
-        main.__annotations__ = {}
-    sys.modules["__main__"] = main
-    sys.argv[:] = [path, *args]
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    return _run.leave(status)
+
+
+def _finally(report):
+    """Calls `report` when the process ends, after the program's own atexit functions; not in its forked children."""
+    import atexit
+
+    pid = os.getpid()
+
+    def at_exit():
+        if os.getpid() == pid:
+            report()
+
+    atexit.register(at_exit)
+
+
+def _writer(options):
+    """A function that writes text where reports go, whatever the program does to sys.stderr."""
+    if options.output:
+        return os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
-        code = compile(source, path, "exec", dont_inherit=True)
-        prepare(code)
-        exec(code, main.__dict__)
-    except SystemExit as error:
-        if error.code is None or isinstance(error.code, int):
-            return (error.code or 0) & 0xFF
-        print(error.code, file=sys.stderr)
-        return 1
-    except BaseException as error:
-        own = error.__traceback__
-        error.__traceback__ = own.tb_next if own is not None else None
-        sys.excepthook(type(error), error, error.__traceback__)
-        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    return 0
+        return os.dup(2)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def log(options):
+    from . import _log
+
+    if options.logs:
+        return _log.print_saved(options)
+    import backedge
+
+    backedge.on_event(_log.Printer(_writer(options)), *(options.only or ()))
+    return _run_program(options)
+
+
+def profile(options):
+    from . import _profile
+
+    if options.logs:
+        return _profile.print_saved(options)
+    _finally(_profile.start(options, _writer(options)))
+    return _run_program(options)
 
 
 def dump(options):
-    if _core is None:
-        print("backedge is off in this interpreter, nothing can be dumped", file=sys.stderr)
-        return 1
-    _core.keep_stages(sum(1 << i for i, stage in enumerate(_dump.STAGES[1:]) if stage in options.stages))
-
-    def prepare(code):
-        if options.all:
-            for inner in code_objects(code):
-                if inner is not code:
-                    _core.enable(inner, None)
-
-    status = run_script(options.script, options.args, prepare)
-    _core.drain()
-    if options.output:
-        with open(options.output, "w") as out:
-            print_reports(options, out)
-    else:
-        print_reports(options, sys.stderr)
-    return status
+    from . import _dump
 
 
-def print_reports(options, out):
-    for code in _core.codes():
-        info = _core.explain(code)
-        if options.all or any(loop.get("state") != "cold" for loop in info.get("loops", [])):
-            print(_dump.report(info, options.stages, code, cold=options.all), end="\n\n", file=out)
-    print(_dump.summary(_core.stats()), file=out)
+    _core.keep_stages(sum(1 << i for i, stage in enumerate(_dump.KEPT) if stage in options.stages))
+    if options.min_share:
+        _core.sample(1.0)
+    out = _writer(options)
+    _finally(lambda: _dump.print_all(options, out))
+    return _run_program(options)
+
+
+def bisect(options):
+    from . import _bisect
+
+    return _bisect.main(options)
 
 
 def main():
-    status = dump(parse(sys.argv[1:]))
-    if status == INTERRUPTED:  # as python does: whoever waits sees that the signal ended it
-        import atexit
-        import signal
-
-        atexit._run_exitfuncs()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    sys.exit(status)
+    options = parse(sys.argv[1:])
+    if _core is None and options.command != "bisect":
+        print("backedge is off in this interpreter, nothing can be seen", file=sys.stderr)
+        return 1
+    action = {"run": _run_program, "log": log, "profile": profile, "dump": dump, "bisect": bisect}[options.command]
+    try:
+        return action(options) or 0
+    except OSError as error:
+        print(f"backedge: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,13 @@
 """Reports for people: what `python -m backedge dump` and `str(backedge.explain(f))` print."""
 
-STAGES = ("bytecode", "trace", "opt", "llvm", "asm")
+import dis
+import io
+import linecache
+
+from . import _core, _profile, _text
+
+STAGES = ("source", "bytecode", "trace", "opt", "llvm", "asm", "exits")
+KEPT = ("trace", "opt", "llvm", "asm")  # texts that the core keeps
 STAGE_TITLES = {
     "bytecode": "bytecode",
     "trace": "trace graph",
@@ -11,8 +18,6 @@ STAGE_TITLES = {
 
 
 def _source_line(file, line):
-    import linecache
-
     return linecache.getline(file, line).strip() if file and line else ""
 
 
@@ -77,7 +82,7 @@ def loop_report(info, loop, stages=()):
     if exits:
         lines.append("    guards and exits:")
         lines.extend(_exit_lines(info, exits))
-    for stage in STAGES[1:]:
+    for stage in KEPT:
         text = (loop.get("stages") or {}).get(stage)
         if stage in stages:
             lines.append(f"    ---- {STAGE_TITLES[stage]} ----")
@@ -96,9 +101,6 @@ COUNTS = (
 
 
 def bytecode_lines(code):
-    import dis
-    import io
-
     out = io.StringIO()
     dis.dis(code, file=out, depth=0)
     return ["    " + line for line in out.getvalue().rstrip().splitlines()]
@@ -131,3 +133,22 @@ def summary(stats):
         if isinstance(value, (int, float)) and value
     ]
     return "totals: " + (", ".join(pairs) if pairs else "nothing happened")
+
+
+def _kept(stage_text):
+    return stage_text
+
+
+def print_all(options, fd):
+    """All loops of the process that the options ask for."""
+
+    _core.sample(0)
+    _core.drain()
+    lines = []
+    for code in _core.codes():
+        info = _core.explain(code)
+        info["loops"] = list(_profile.chosen(info["loops"], options))
+        if any(options.all or loop["state"] != "cold" for loop in info["loops"]):
+            lines += [report(info, options.stages, code, cold=options.all), ""]
+    lines.append(summary(_core.stats()))
+    _text.write(fd, "\n".join([*lines, ""]))

@@ -87,22 +87,18 @@ def _fresh_main():
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     main.__builtins__ = builtins
+    main.__loader__ = sys.__loader__  # of built-in modules, until it is known better
     sys.modules["__main__"] = main
 
 
 def _absolute(path):
     """As the interpreter makes the name of the file it was given absolute: without tidying it up."""
-    if os.path.isabs(path):
-        return path
-    return os.path.join(os.getcwd(), path.removeprefix("./"))
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
 def _set_path(first):
     if not sys.flags.safe_path:
-        if sys.path:
-            sys.path[0] = first
-        else:
-            sys.path.append(first)
+        sys.path.insert(0, first)
 
 
 def _importer(path):
@@ -132,7 +128,7 @@ def run(module, target, args, imported_before):
                     f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}"
                 ) from None
         if importable:
-            directory = target
+            directory = os.path.abspath(target)
             start = ("__main__", False)
     _set_path(directory)
     forget_shadowed(directory, imported_before)

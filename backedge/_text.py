@@ -13,6 +13,13 @@ def short_path(path):
     return relative if len(relative) < len(path) and not path.startswith("<") else path
 
 
+def write(fd, text):
+    """All of it, to a file descriptor."""
+    data = text.encode(errors="replace")
+    while data:
+        data = data[os.write(fd, data) :]
+
+
 def number(n):
     return f"{n:,}" if isinstance(n, int) else f"{n:,.1f}"
 

@@ -1,6 +1,7 @@
 /* The extension module backedge._core: set-up, and the functions that the Python package is made of. */
 #include "listen.h"
 #include "objects.h"
+#include "sample.h"
 #include "settings.h"
 #include "watchall.h"
 
@@ -143,6 +144,7 @@ static PyObject *core_llvm(PyObject *self, PyObject *unused) {
 static PyObject *core_stop(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_events_stop();
+    bk_sample_stop();
     bk_driver_stop();
     bk_events_finish();
     bk_listen_deliver();
@@ -152,17 +154,20 @@ static PyObject *core_stop(PyObject *self, PyObject *unused) {
 static PyObject *core_before_fork(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_driver_before_fork();
+    bk_sample_before_fork();
     Py_RETURN_NONE;
 }
 static PyObject *core_after_in_parent(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_driver_after_fork(false);
+    bk_sample_after_fork();
     Py_RETURN_NONE;
 }
 static PyObject *core_after_in_child(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     bk_driver_after_fork(true);
     bk_listen_after_fork();
+    bk_sample_in_child();
     Py_RETURN_NONE;
 }
 
@@ -189,6 +194,7 @@ static PyMethodDef methods[] = {
      "watch(decide): watch all code for which decide(file name, module name) is true"},
     {"run_script", bk_run_script, METH_O, "run_script(path): run it as python would; the status, -1 interrupted"},
     {"run_module", bk_run_module, METH_VARARGS, "run_module(name, alter_argv): the same by runpy"},
+    {"sample", bk_sample_set, METH_O, "sample(ms): look that often where the time goes; 0: no more"},
     {"llvm", core_llvm, METH_NOARGS, "version of the code generator (loads it)"},
     {"stop", core_stop, METH_NOARGS, "stop compiling and forget all"},
     {NULL}};

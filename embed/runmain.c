@@ -3,7 +3,6 @@
  * limit tell the difference. */
 #include "watchall.h"
 #include "internal/pycore_runtime.h"
-#include <errno.h>
 
 typedef struct {
     bkp_frame *frame;

@@ -2,6 +2,7 @@
 #ifndef BK_CODESTATE_H
 #define BK_CODESTATE_H
 #include "bcflow.h"
+#include "bk_sample.h"
 #include "build.h"
 #include "loopstat.h"
 #include "region.h"
@@ -32,9 +33,10 @@ typedef struct {
     int abort;                         /* why the last try failed */
     uint32_t abort_line;
     char error[160];
-    uint64_t back_edges; /* events seen */
-    bk_loopstat past;    /* counts of regions that are gone */
-    double ms[5];        /* compile time in all: build, opt, lower, llvm, emit */
+    uint64_t back_edges;       /* events seen */
+    bk_loopstat past;          /* counts of regions that are gone */
+    uint64_t ticks[BK_NTICKS]; /* samples by what was done */
+    double ms[5];              /* compile time in all: build, opt, lower, llvm, emit */
 } bk_anchor;
 
 struct bk_codestate {

@@ -1,5 +1,6 @@
 /* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
 #include "event.h"
+#include "sample.h"
 #include "worth.h"
 #include <alloca.h>
 #include <stdlib.h>
@@ -292,8 +293,7 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     if (old) bk_region_drop(old);
 }
 
-static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
-    if (a->job || !budget_left(s)) return;
+static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
     if (bk_code_bytes > (uint64_t)s->params.code_kib * 1024) {
         failed(a, BK_AB_CODE_MEMORY, 0, NULL);
         return;
@@ -339,6 +339,13 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *repla
     bk_tell(BK_EVT_COMPILING, a, r, 0);
     bk_worker_submit(r, s->params.sync);
     if (r->done) publish(s, a);
+}
+
+static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
+    if (a->job || !budget_left(s)) return;
+    bk_doing before = bk_do(a, BK_TICK_BUILDING);
+    build_and_submit(s, a, f, replaces);
+    bk_done(before);
 }
 
 /* is there a visited loop around this one that will be compiled instead? */
@@ -480,7 +487,8 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     if (!often && !hot && !costly) return;
     a->lost = 0;
     bk_count.hot_exits++;
-    bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
+    if ((costly || n == (uint32_t)s->params.hot_exit) && kind != BK_G_LOOP_END && kind != BK_G_POLL)
+        bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
     if (a->compiles <= s->params.recompiles && worth_learning(a, fn, x, kind)) {
         a->early = 0;
         relearn(s, a, r);
@@ -513,7 +521,9 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     /* reading the clock costs a tenth of an entry: after the first ones, one in EVERY is timed and stands for all */
     bool sample = r->entries % EVERY == 0, timed = sample || r->entries < FIRST;
     uint64_t t = timed ? bk_clock() : 0;
+    bk_doing before = bk_do(a, BK_TICK_NATIVE);
     int64_t exit = bk_py_enter(f, r->fn, &r->code, buf);
+    bk_done(before);
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
     s->native += r->entries < FIRST ? spent : spent * EVERY;

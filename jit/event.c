@@ -79,6 +79,7 @@ void bk_event_tell(bk_eventkind kind, const bk_anchor *a, const bk_region *r, ui
 static void reset_counts(bk_anchor *a) {
     a->back_edges = 0;
     memset(a->ms, 0, sizeof a->ms);
+    memset(a->ticks, 0, sizeof a->ticks);
     bk_loopstat_free(&a->past);
     for (bk_region *r = a->region; r; r = r->other) {
         r->entries = 0;
@@ -96,7 +97,8 @@ void bk_events_after_fork(void) {
 void bk_tell_last(bk_codestate *s) {
     if (!bk_listening || finished) return;
     for (uint32_t i = 0; i < s->nanchors; i++)
-        if (s->anchors[i].back_edges || s->anchors[i].abort) bk_event_tell(BK_EVT_LOOP, &s->anchors[i], NULL, 0);
+        if (s->anchors[i].back_edges || s->anchors[i].abort || s->anchors[i].ticks[BK_TICK_INTERPRETED])
+            bk_event_tell(BK_EVT_LOOP, &s->anchors[i], NULL, 0);
 }
 
 void bk_events_finish(void) {
@@ -105,5 +107,7 @@ void bk_events_finish(void) {
     finished = true;
     bk_writer w = begin(BK_EVT_END);
     bk_driver_stats(&w);
+    w.num(w.ctx, "ticks_elsewhere", (int64_t)bk_ticks_elsewhere);
+    w.num(w.ctx, "ticks_idle", (int64_t)bk_ticks_idle);
     finish(&w);
 }

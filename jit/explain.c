@@ -138,6 +138,15 @@ void bk_explain_identity(bk_writer *w, const bk_anchor *a) {
     w->num(w->ctx, "offset", bk_anchor_offset(a));
 }
 
+static void explain_ticks(bk_writer *w, const bk_anchor *a) {
+    uint64_t any = 0;
+    for (int i = 0; i < BK_NTICKS; i++) any |= a->ticks[i];
+    if (!any) return;
+    w->dict(w->ctx, "ticks");
+    for (int i = 0; i < BK_NTICKS; i++) w->num(w->ctx, bk_tick_names[i], (int64_t)a->ticks[i]);
+    w->end(w->ctx);
+}
+
 void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     bk_explain_identity(w, a);
     w->str(w->ctx, "kind", a->header >= 0 ? "loop" : "function");
@@ -149,6 +158,7 @@ void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     w->num(w->ctx, "back_edges", (int64_t)a->back_edges);
     w->num(w->ctx, "compiles", a->compiles);
     w->num(w->ctx, "penalties", a->penalties);
+    explain_ticks(w, a);
     explain_regions(w, a);
 }
 

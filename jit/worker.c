@@ -10,6 +10,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, idle = PTHREAD_COND_INITIALIZER;
 static pthread_t thread;
 static bool started, stopping, busy, unusable;
+static bool leaving; /* the thread ends before a fork, and is started again when there is work */
 static bk_region *first, **last = &first;
 
 static double cpu_ms(void) {
@@ -29,7 +30,7 @@ static void finish(bk_region *r) { __atomic_store_n(&r->done, 1, __ATOMIC_RELEAS
 static void *work(void *unused) {
     (void)unused;
     pthread_mutex_lock(&lock);
-    while (!stopping) {
+    while (!stopping && !leaving) {
         if (!first) {
             pthread_cond_broadcast(&idle);
             pthread_cond_wait(&wake, &lock);
@@ -116,6 +117,14 @@ void bk_worker_before_fork(void) {
     first = NULL;
     while (started && busy)
         if (pthread_cond_timedwait(&idle, &lock, &until) == ETIMEDOUT) break;
+    if (started && !busy) { /* a process with threads is warned about when it forks: no thread of ours is why */
+        leaving = true;
+        pthread_cond_broadcast(&wake);
+        pthread_mutex_unlock(&lock);
+        pthread_join(thread, NULL);
+        pthread_mutex_lock(&lock);
+        leaving = started = false;
+    }
     first = held;
 }
 
@@ -129,6 +138,7 @@ void bk_worker_after_fork(bool child) {
         if (first && !unusable) start();
         return;
     }
+    if (first && !started) start();
     pthread_cond_signal(&wake);
     pthread_mutex_unlock(&lock);
 }

@@ -2,6 +2,7 @@
  * code object "native code" runs and which snapshot it leaves by, so every way of leaving can be tried by hand. */
 #include "../../embed/embed.h"
 #include "../../embed/settings.h"
+#include "bk_sample.h"
 #include <string.h>
 
 /* ---- what the real driver defines ---- */
@@ -62,6 +63,12 @@ void bk_driver_drain(void) { note("drain "); }
 void bk_driver_stop(void) { note("stop "); }
 void bk_events_finish(void) {}
 void bk_events_after_fork(void) {}
+bool bk_sample_start(double ms) { return ms > 0; }
+void bk_sample_stop(void) {}
+void bk_sample_before_fork(void) {}
+void bk_sample_go_on(void) {}
+void bk_sample_in_child(void) {}
+void bk_sample_where(void) {}
 void bk_driver_before_fork(void) { note("before_fork "); }
 void bk_driver_after_fork(bool child) { note(child ? "child " : "parent "); }
 void bk_driver_pause(bool on) { note(on ? "pause " : "resume "); }

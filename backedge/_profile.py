@@ -1,0 +1,180 @@
+"""`backedge profile`: a table of a program's loops, from the logs of its processes."""
+
+import glob
+import io
+import linecache
+import os
+import shutil
+import sys
+import tempfile
+
+from . import _core, _model, _text
+
+
+def chosen(loops, options):
+    """Those that --loop, --function, --outcome and --min-share ask for."""
+    total = total_ticks(loops)
+    for loop in loops:
+        if options.loop:
+            file, _, line = options.loop.rpartition(":")
+            if loop["line"] != int(line) or not _model.same_file(loop["file"], file):
+                continue
+        if options.function and options.function not in (loop["function"], loop["function"].rpartition(".")[2]):
+            continue
+        if options.outcome and loop["state"] not in options.outcome:
+            continue
+        if options.min_share and 100 * ticks(loop) < options.min_share * total:
+            continue
+        yield loop
+
+
+def ticks(loop):
+    return sum(loop.get("ticks", {}).values())
+
+
+def total_ticks(loops):
+    return sum(ticks(loop) for loop in loops) or 1
+
+
+def _percent(n, total):
+    return f"{100 * n / total:.1f}" if n else "-"
+
+
+def _exit_text(loop):
+    worst = _model.worst_exit(loop)
+    if worst is None:
+        return ""
+    place = f"line {worst['line']}"
+    if worst["function"] and worst["function"] != loop["function"]:
+        place = f"{worst['function']} {place}"
+    return f"{worst['kind']} {place} x{_text.number(worst['count'])}"
+
+
+def _column_of(file, line):
+    """Where the text of a line begins: reasons are known by line."""
+    text = linecache.getline(file, line)
+    return len(text) - len(text.lstrip()) + 1
+
+
+def _reason_text(loop):
+    if loop["state"] in ("compiled", "compiling") or not loop.get("reason"):
+        return ""
+    line = loop.get("reason_line") or loop["line"]
+    text = f"{line}:{_column_of(loop['file'], line)} {loop['reason']}"
+    return f"{text} ({loop['detail']})" if loop.get("detail") else text
+
+
+COLUMNS = [
+    ("time %", True),
+    ("native", True),
+    ("interp", True),
+    ("record", True),
+    ("wait", True),
+    ("loop", False),
+    ("state", False),
+    ("entries", True),
+    ("back edges", True),
+    ("paths", True),
+    ("exits", True),
+    ("compile ms", True),
+    ("bytes", True),
+    ("most exits by / why not", False),
+]
+
+
+def row(loop, total):
+    part = loop.get("ticks", {})
+    waiting = part.get("waiting", 0) + part.get("building", 0)
+    ms = loop.get("ms", {})
+    return [
+        _percent(ticks(loop), total),
+        *(_percent(part.get(kind, 0), total) for kind in ("native", "interpreted", "recording")),
+        _percent(waiting, total),
+        f"{_text.short_path(loop['file'])}:{loop['line']} {loop['function']}",
+        loop["state"],
+        _text.number(loop.get("entries", 0)),
+        _text.number(loop.get("back_edges", 0)),
+        str(len(loop.get("regions", ()))),
+        _text.number(_model.exits_taken(loop)),
+        "+".join(f"{ms.get(phase, 0):.1f}" for phase in _model.PHASES) if any(ms.values()) else "-",
+        _text.size(loop.get("code_bytes", 0)),
+        _exit_text(loop) or _reason_text(loop),
+    ]
+
+
+def _cost(loop):
+    return ticks(loop), loop.get("entries", 0) + loop.get("back_edges", 0)
+
+
+def print_table(logs, options, out):
+    loops = list(_model.loops_of_logs(logs).values())
+    outside = sum(end.get("ticks_elsewhere", 0) for log in logs for end in log.of("end"))
+    idle = sum(end.get("ticks_idle", 0) for log in logs for end in log.of("end"))
+    total = (sum(ticks(loop) for loop in loops) + outside) or 1
+    shown = [loop for loop in chosen(loops, options) if options.all or loop["state"] != "cold" or ticks(loop)]
+    shown.sort(key=_cost, reverse=True)
+    if not shown:
+        print("backedge: no loop got hot", file=out)
+    else:
+        _text.table(COLUMNS, [row(loop, total) for loop in shown], out)
+    sampled = sum(ticks(loop) for loop in loops) + outside
+    if sampled:
+        print(
+            f"{sampled + idle} samples: {_percent(outside, sampled + idle)} % of the time in no loop, "
+            f"{_percent(idle, sampled + idle)} % outside the interpreter (waiting, or C code without the GIL); "
+            "compile ms: " + "+".join(_model.PHASES),
+            file=out,
+        )
+    for log in logs:
+        if log.cut:
+            print(f"backedge: the log of process {log.header['pid']} was cut off", file=out)
+
+
+def print_saved(options):
+    try:
+        logs = [_model.read_log(path) for path in options.logs]
+    except _model.LogError as error:
+        print(f"backedge: {error}", file=sys.stderr)
+        return 2
+    if options.output:
+        with open(options.output, "w") as out:
+            print_table(logs, options, out)
+    else:
+        print_table(logs, options, sys.stderr)
+    return 0
+
+
+def start(options, fd):
+    """Begins to profile this process; gives what prints the table at its end."""
+    from . import _events
+
+    folder = tempfile.mkdtemp(prefix="backedge-")
+    _core.log(options.save or os.path.join(folder, "%d.log"))
+    _events.follow_workers()
+    _core.sample(options.interval)
+
+    def finish():
+        _core.sample(0)
+        _core.finish_events()
+        _core.log(None)
+        out = io.StringIO() if not os.isatty(fd) else os.fdopen(os.dup(fd), "w")
+        logs = []
+        for path in saved_files(options.save) if options.save else sorted(os.scandir(folder), key=lambda e: e.name):
+            try:
+                logs.append(_model.read_log(path))
+            except _model.LogError as error:
+                print(f"backedge: {error}", file=out)
+        print_table(logs, options, out)
+        if isinstance(out, io.StringIO):
+            _text.write(fd, out.getvalue())
+        else:
+            out.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return finish
+
+
+def saved_files(pattern):
+    """The logs that a pattern with %d, or a name with process ids appended, has led to."""
+    names = glob.glob(glob.escape(pattern).replace("%d", "*"))
+    return sorted({*names, *glob.glob(glob.escape(pattern) + ".*")}) if "%d" not in pattern else sorted(names)
