@@ -268,7 +268,7 @@ typedef struct {
 typedef struct {
     uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred;
 } bk_optstats;
-#define BK_PASSES(X) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(last) X(dce) X(refs)
+#define BK_PASSES(X) X(latch) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(last) X(dce) X(refs)
 int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx);
 /* one pass by name, for tests and bisecting; -1: no such pass */

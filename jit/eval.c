@@ -241,7 +241,9 @@ static step guard_op(bk_eval *e, bk_ref r, uint64_t *out) {
     uint64_t t;
     int64_t v;
     switch (in->op) {
-    case BK_GUARD: return e->vals[in->a] ? GO : LEAVE;
+    case BK_GUARD: /* a test of a result may be made by a later one, which leaves to where this one would */
+        if ((in->flags & BK_F_FPCHECK) && e->crossing) e->crossing(e, r, in->snap);
+        return e->vals[in->a] ? GO : LEAVE;
     case BK_GTYPE:
         memcpy(&t, (char *)(uintptr_t)e->vals[in->a] + e->type_offset, sizeof t);
         return t == (uint64_t)in->imm ? GO : LEAVE;

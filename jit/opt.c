@@ -43,18 +43,18 @@ int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx) {
     /* Range analysis leaves constants and dead conditions; hoisting leaves equal guards in the preheaders, and facts
      * there that range analysis can use inside. Cleaning up is cheap, a loop that keeps a guard is not. */
-    static const uint8_t order[] = {PASS_fold,    PASS_cse,   PASS_range, PASS_fold, PASS_hoist, PASS_cse,  PASS_range,
-                                    PASS_fold,    PASS_hoist, PASS_refs,  PASS_fold, PASS_dce,   PASS_refs, PASS_strip,
-                                    PASS_fpdefer, PASS_last,  PASS_fold,  PASS_cse,  PASS_dce};
+    static const uint8_t order[] = {PASS_latch, PASS_fold,    PASS_cse,   PASS_range, PASS_fold, PASS_hoist, PASS_cse,
+                                    PASS_range, PASS_fold,    PASS_hoist, PASS_refs,  PASS_fold, PASS_dce,   PASS_refs,
+                                    PASS_strip, PASS_fpdefer, PASS_last,  PASS_fold,  PASS_cse,  PASS_dce};
     bk_optstats none = {0};
     bool hoisted = true;
     for (size_t i = 0; i < sizeof order; i++) {
         int pass = order[i];
         if (p->disabled & (1u << pass)) continue;
-        if (i > 4 && i <= 8 && !hoisted) continue; /* the second round is for what hoisting uncovered */
+        if (i > 5 && i <= 9 && !hoisted) continue; /* the second round is for what hoisting uncovered */
         int r = run(f, pass, p, st ? st : &none);
         if (r < 0) return -1;
-        if (i == 4) hoisted = r > 0;
+        if (i == 5) hoisted = r > 0;
         if (after) after(ctx, passes[pass].name, f);
     }
     return 0;

@@ -66,7 +66,14 @@ bool bk_speculatable(const bk_fn *f, bk_ref r);
 
 static inline bool bk_is_ki(const bk_fn *f, bk_ref r) { return f->ins[r].op == BK_K_I64; }
 
+/* the operand that is a value's box, where there is one */
+static inline bool bk_box_in_b(const bk_slot *s) {
+    return s->kind == BK_SK_I64 || s->kind == BK_SK_F64 || s->kind == BK_SK_BOOL || s->kind == BK_SK_CHR;
+}
+static inline bool bk_box_in_c(const bk_slot *s) { return s->kind == BK_SK_NP || s->kind == BK_SK_COMPLEX; }
+
 /* ---- passes, one file each ------------------------------------------------------------------------------------ */
+bool bk_pass_latch(bk_opt *o);
 bool bk_pass_fold(bk_opt *o);
 bool bk_pass_cse(bk_opt *o);
 bool bk_pass_range(bk_opt *o);

@@ -247,8 +247,8 @@ static bool defer_tests(defer *x) {
     return !x->f->oom;
 }
 
-/* Where tests stay: one is needless if a later one covers it and leaves to the same state, with nothing between them
- * that could be seen. */
+/* Where tests stay: one is needless if a later one covers it, with nothing but such tests between them that could be
+ * seen. These then leave to where it would have left: what was computed since is computed again. */
 static void drop_covered(bk_opt *o, bk_blk b) {
     bk_fn *f = o->f;
     const bk_block *bl = &f->blocks[b];
@@ -257,9 +257,10 @@ static void drop_covered(bk_opt *o, bk_blk b) {
         if (!v) continue;
         for (uint32_t k = i + 1; k < bl->nins; k++) {
             bk_ref r = bl->ins[k], w = tested(f, r);
-            bool guard = bk_ops[f->ins[r].op].flags & BK_OF_GUARD;
-            if (guard ? f->ins[r].snap != f->ins[bl->ins[i]].snap : !bk_droppable(f, r)) break;
+            if (!w && !bk_droppable(f, r)) break;
             if (!w || w == v || !carries_on(f, v, w)) continue;
+            for (uint32_t j = i + 1; j <= k; j++)
+                if (tested(f, bl->ins[j])) f->ins[bl->ins[j]].snap = f->ins[bl->ins[i]].snap;
             bk_drop(o, bl->ins[i]);
             o->st->guards_removed++;
             break;

@@ -171,6 +171,15 @@ static void predicate_overflow(pred *x, bk_ref r) {
     x->o->changed = true;
 }
 
+static void predicate_counters(bk_opt *o, bk_loop *l) {
+    bk_fn *f = o->f;
+    for (uint32_t n = 0; n < l->nblocks; n++) {
+        if (l->cfg->loop[l->blocks[n]] != l->head) continue;
+        for (uint32_t i = 0; i < f->blocks[l->blocks[n]].nins && !f->oom; i++)
+            bk_predicate_count(o, l, f->blocks[l->blocks[n]].ins[i]);
+    }
+}
+
 bool bk_predicate(bk_opt *o, bk_loop *l) {
     bk_fn *f = o->f;
     pred x = {.o = o, .l = l, .f = f, .snap = f->blocks[l->pre].entry_snap};
@@ -187,5 +196,6 @@ bool bk_predicate(bk_opt *o, bk_loop *l) {
             } else predicate_overflow(&x, r);
         }
     }
+    predicate_counters(o, l);
     return !f->oom;
 }

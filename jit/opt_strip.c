@@ -120,17 +120,11 @@ static bool at_chunk(strip *x, bk_ref first, bk_ref again, bool box, bk_ref *out
     return *out != 0;
 }
 
-/* the operand that is a value's box, where there is one */
-static bool box_in_b(const bk_slot *s) {
-    return s->kind == BK_SK_I64 || s->kind == BK_SK_F64 || s->kind == BK_SK_BOOL || s->kind == BK_SK_CHR;
-}
-static bool box_in_c(const bk_slot *s) { return s->kind == BK_SK_NP || s->kind == BK_SK_COMPLEX; }
-
 static bool pair_slot(strip *x, bk_slot e, bk_slot q, bk_slot *out) {
     if (e.kind != q.kind || e.aux != q.aux || e.nkids != q.nkids || e.sub != q.sub) return false;
     *out = e;
-    return at_chunk(x, e.a, q.a, false, &out->a) && at_chunk(x, e.b, q.b, box_in_b(&e), &out->b) &&
-           at_chunk(x, e.c, q.c, box_in_c(&e), &out->c);
+    return at_chunk(x, e.a, q.a, false, &out->a) && at_chunk(x, e.b, q.b, bk_box_in_b(&e), &out->b) &&
+           at_chunk(x, e.c, q.c, bk_box_in_c(&e), &out->c);
 }
 
 /* do the two snapshots describe one place, with the same kinds of values? Nothing is changed. */
@@ -145,11 +139,11 @@ static bool comparable(const strip *x, uint32_t es, uint32_t qs) {
         for (uint32_t k = 0; k < a->nslots; k++) {
             const bk_slot *s = &f->slots[a->first + k], *t = &f->slots[b->first + k];
             if (s->kind != t->kind || s->aux != t->aux || s->nkids != t->nkids || s->sub != t->sub) return false;
-            if (!s->a != !t->a || (!s->c != !t->c && !box_in_c(s))) return false;
+            if (!s->a != !t->a || (!s->c != !t->c && !bk_box_in_c(s))) return false;
             if (s->a && f->ins[s->a].type != f->ins[t->a].type) return false;
             if (s->c && t->c && f->ins[s->c].type != f->ins[t->c].type) return false;
             if (s->b && t->b && f->ins[s->b].type != f->ins[t->b].type) return false;
-            if (!s->b != !t->b && !box_in_b(s)) return false;
+            if (!s->b != !t->b && !bk_box_in_b(s)) return false;
         }
     }
     return true;

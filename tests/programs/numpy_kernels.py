@@ -111,3 +111,33 @@ def mask_of_odd_bytes(a, mask):
     for i in range(0, len(a), 3):
         mask[i] = a[i] * 2.0 > 10.0
     return mask.view("u1")
+
+
+@case((wave(500), 0), (wave(500), 2**63 - 60), (wave(500), 2**63 - 400), (wave(500), 2**70), (wave(500), -5))
+def counters_in_branches(a, n):
+    m = 0
+    for i in range(len(a)):
+        if a[i] > 2.0:
+            n += 1
+            if a[i] > 9.0:
+                m += 3
+                continue
+        elif a[i] < -7.0:
+            m += 2
+    return n, m
+
+
+@case((np.array([1.0] * 80 + [1e200, 1e300, np.inf, 1.0] * 20),), (np.array([1.0] * 80 + [-1e308] * 3 + [1.0] * 30),))
+def chain_of_tests(a):
+    out = []
+    y = 0.0
+    z = 1.0
+    for i in range(len(a)):
+        x = a[i]
+        y = 0.5 * x * x + 0.25 * y - 0.125 * z + x
+        z = y
+        if z > 1e3 or z != z:
+            out.append((i, z))
+            y = 0.0
+            z = 1.0
+    return out, y, z
