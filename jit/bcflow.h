@@ -18,6 +18,12 @@ bk_bcflow *bk_bcflow_new(const bk_codeinfo *ci, bk_arena *a);
 static inline bool bk_in_body(const bk_bcflow *f, uint32_t header, uint32_t pc) {
     return f->body[header] && (f->body[header][pc / 64] >> (pc % 64) & 1);
 }
+/* instructions in the loop */
+static inline uint32_t bk_body_size(const bk_bcflow *f, uint32_t header) {
+    uint32_t n = 0;
+    for (uint32_t w = 0; f->body[header] && w < f->words; w++) n += (uint32_t)__builtin_popcountll(f->body[header][w]);
+    return n;
+}
 static inline bool bk_live(const bk_bcflow *f, uint32_t pc, uint32_t local) {
     return f->live[pc * f->lwords + local / 64] >> (local % 64) & 1;
 }

@@ -367,16 +367,17 @@ static bool covered(bk_anchor *a) {
     return a->rec_visits >= 2 * a->rec_new || a->rec_visits >= ENOUGH;
 }
 
-/* has the recording been on for long enough? */
-static bool waited(const bk_codestate *s) {
-    return s->recording && now_us() - s->rec_start_us >= (uint64_t)s->params.record_wait_us;
+/* Has the recording waited for the loop around a for about as long as compiling a takes? */
+static bool waited(const bk_codestate *s, const bk_anchor *a) {
+    uint64_t most = (uint64_t)s->params.record_wait_us * bk_body_size(s->flow, (uint32_t)a->header);
+    return s->recording && now_us() - s->rec_start_us >= most;
 }
 
 static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
     bool enough = covered(a);
     if (a->rec_visits < 2 || a->job) return;
-    bool late = waited(s);
+    bool late = waited(s, a);
     bool outermost = !larger(s, a, false);
     if (a->region && !a->relearn) return;
     if (!enough && !late) return;
@@ -443,9 +444,26 @@ static void note_branch(const bk_fn *fn, const bk_exit *x) {
     if (ci && in->target >= 0 && ci->insns[in->target].offset == sf->resume) p->taken++;
 }
 
+static bool has_inner(const bk_codestate *s, const bk_anchor *a) {
+    for (uint32_t i = 0; i < s->nanchors; i++)
+        if (&s->anchors[i] != a && bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)s->anchors[i].header))
+            return true;
+    return false;
+}
+
+/* does the exit go on outside the loop? Then a region that has seen that would leave there too */
+static bool leaves_loop(const bk_codestate *s, const bk_anchor *a, const bk_fn *fn, const bk_exit *x) {
+    const bk_snap *sn = &fn->snaps[x->snap];
+    uint32_t resume = fn->sframes[sn->frame].resume / 2;
+    if (sn->nframes != 1 || fn->codes[fn->sframes[sn->frame].code] != s->code || resume >= s->ci->nbytes ||
+        s->ci->index[resume] == 0xffff)
+        return false;
+    return !bk_in_body(s->flow, (uint32_t)a->header, s->ci->index[resume]);
+}
+
 /* records again, in all code of the region, to build it anew with what is seen */
 static void relearn(bk_codestate *s, bk_anchor *a, const bk_region *r) {
-    a->relearn = 8;
+    a->relearn = has_inner(s, a) ? 2 : 8;
     a->relearn_of = (bk_region *)r;
     bk_count.recompiles++;
     record_start(s, s, a);
@@ -475,6 +493,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     uint32_t n = ++r->exit_counts[exit];
     bk_count.exits++;
     if (kind == BK_G_BRANCH && n <= 32) note_branch(fn, x);
+    if (kind == BK_G_BRANCH && leaves_loop(s, a, fn, x)) kind = BK_G_LOOP_END;
     if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL && kind != BK_G_STRESS) {
         bk_count.early_leaves += EVERY;
         a->early += EVERY;
@@ -485,7 +504,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     bool costly = known && n >= FEW && bk_worth_again(s, a, r);
     if (known) bk_worth_left(a, bk_clock());
     if (!often && !hot && !costly) return;
-    a->lost = 0;
+    if (known) a->lost = 0;
     bk_count.hot_exits++;
     if ((costly || n == (uint32_t)s->params.hot_exit) && kind != BK_G_LOOP_END && kind != BK_G_POLL)
         bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
@@ -561,8 +580,8 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         next = r->other;
         if (!r->valid) invalidated(a, r);
     }
-    if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s)))) {
-        bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !waited(s);
+    if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s, a)))) {
+        bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !waited(s, a);
         if (news) a->relearn = 1;
         else {
             a->relearn = 0;

@@ -24,13 +24,6 @@ static void lose(bk_anchor *a, uint64_t ticks, uint64_t native) {
     if (gap > 0) a->lost += gap < most ? gap : most;
 }
 
-void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
-    uint64_t now = bk_clock();
-    if (a->passed_at) lose(a, now - a->passed_at, s->native - a->passed_native);
-    a->passed_at = now;
-    a->passed_native = s->native;
-}
-
 void bk_worth_back(bk_anchor *a) {
     if (!a->left_at) return;
     lose(a, bk_clock() - a->left_at, 0);
@@ -39,12 +32,6 @@ void bk_worth_back(bk_anchor *a) {
 
 static double cost_ms(const bk_region *r) {
     return r->build_ms + r->opt_ms + r->code.lower_ms + r->code.opt_ms + r->code.emit_ms;
-}
-
-static uint32_t body_size(const bk_codestate *s, const bk_anchor *a) {
-    uint32_t n = 0;
-    for (uint32_t w = 0; w < s->flow->words; w++) n += (uint32_t)__builtin_popcountll(s->flow->body[a->header][w]);
-    return n;
 }
 
 /* What compiling a is likely to cost, judged by the code there is inside and around it; 0: there is none. */
@@ -56,7 +43,7 @@ static double likely_ms(const bk_codestate *s, const bk_anchor *a) {
         double ms = cost_ms(o->region);
         if (bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)o->header)) inside += ms;
         else if (!around && bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header))
-            around = ms * body_size(s, a) / body_size(s, o);
+            around = ms * bk_body_size(s->flow, (uint32_t)a->header) / bk_body_size(s->flow, (uint32_t)o->header);
     }
     return inside > around ? inside : around;
 }
@@ -65,8 +52,25 @@ static bool enough(const bk_codestate *s, const bk_anchor *a, double ms) {
     return a->lost * 100 >= ms * 1e3 * ticks_per_us() * (double)s->params.worth;
 }
 
+/* is the loop interpreted because code around it was left by an exit that is being accounted for there? */
+static bool left_around(const bk_codestate *s, const bk_anchor *a) {
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        const bk_anchor *o = &s->anchors[i];
+        if (o != a && o->left_at && bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header)) return true;
+    }
+    return false;
+}
+
+void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
+    uint64_t now = bk_clock();
+    if (a->passed_at && !left_around(s, a)) lose(a, now - a->passed_at, s->native - a->passed_native);
+    a->passed_at = now;
+    a->passed_native = s->native;
+}
+
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) { return enough(s, a, likely_ms(s, a)); }
 
+/* half: an exit that was taken several times will be again */
 bool bk_worth_again(const bk_codestate *s, const bk_anchor *a, const bk_region *r) {
-    return a->lost > 0 && enough(s, a, cost_ms(r));
+    return a->lost > 0 && enough(s, a, cost_ms(r) / 2);
 }
