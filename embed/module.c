@@ -132,6 +132,17 @@ static PyObject *core_abort_reasons(PyObject *self, PyObject *unused) {
     return d;
 }
 
+static PyObject *core_passes(PyObject *self, PyObject *unused) {
+    PyObject *list = PyList_New(0);
+    (void)self, (void)unused;
+    for (const char *const *p = bk_pass_names; list && *p; p++) {
+        PyObject *name = PyUnicode_FromString(*p);
+        if (!name || PyList_Append(list, name) < 0) Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    return list;
+}
+
 static PyObject *core_llvm(PyObject *self, PyObject *unused) {
     char err[256] = "";
     const bk_backend *b = bk_py_backend(err, sizeof err);
@@ -195,6 +206,7 @@ static PyMethodDef methods[] = {
     {"run_script", bk_run_script, METH_O, "run_script(path): run it as python would; the status, -1 interrupted"},
     {"run_module", bk_run_module, METH_VARARGS, "run_module(name, alter_argv): the same by runpy"},
     {"sample", bk_sample_set, METH_O, "sample(ms): look that often where the time goes; 0: no more"},
+    {"passes", core_passes, METH_NOARGS, "names of the optimiser's passes"},
     {"llvm", core_llvm, METH_NOARGS, "version of the code generator (loads it)"},
     {"stop", core_stop, METH_NOARGS, "stop compiling and forget all"},
     {NULL}};

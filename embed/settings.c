@@ -55,10 +55,17 @@ static int stress_from_environment(void) {
     return 0;
 }
 
+static int chosen_from_environment(void) {
+    const char *path = getenv("BACKEDGE_ONLY");
+    if (!path || !*path || bk_select_load(path)) return 0;
+    PyErr_Format(PyExc_ValueError, "BACKEDGE_ONLY: cannot read '%s'", path);
+    return -1;
+}
+
 int bk_settings_init(void) {
     for (size_t i = 0; bk_param_table[i].name; i++)
         if (from_environment(i) < 0) return -1;
-    return stress_from_environment();
+    return stress_from_environment() < 0 ? -1 : chosen_from_environment();
 }
 
 static int set_one(bk_params *p, PyObject *key, PyObject *value) {

@@ -22,6 +22,11 @@ typedef struct {
 extern const bk_named bk_guard_kinds[];                             /* ends with NULL names */
 extern const char *const bk_abort_texts[], *const bk_abort_names[]; /* by bk_abortreason; end with NULL */
 
+/* passes of the optimiser by number; ends with NULL */
+extern const char *const bk_pass_names[];
+/* only loops listed in this file (an identity on each line) are compiled; false: errno */
+bool bk_select_load(const char *path);
+
 /* watch this code object (events on); params may be NULL: the process-wide ones apply. 0, or -1 with an exception set
  */
 int bk_driver_enable(bk_obj *code, const bk_params *params);

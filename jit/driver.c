@@ -1,6 +1,7 @@
 /* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
 #include "event.h"
 #include "sample.h"
+#include "select.h"
 #include "worth.h"
 #include <alloca.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ static bool paused, stopped;
 static double start_ms;
 
 static uint64_t now_us(void) {
+    if (bk_config.fixed_order) return bk_fixed_clock / BK_FIXED_TICKS_PER_US;
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
@@ -208,6 +210,7 @@ static void record_stop(bk_codestate *root) {
 }
 
 int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
+    bk_fixed_clock += BK_EVENT_TICKS;
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->recording || paused || offset / 2 >= s->ci->nbytes) return BK_DISABLE;
     uint16_t i = s->ci->index[offset / 2];
@@ -252,8 +255,10 @@ static void failed(bk_anchor *a, int why, uint32_t line, const char *text) {
     bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, NULL, 0);
 }
 
+static bool on_this_thread(const bk_codestate *s) { return s->params.sync || bk_config.fixed_order; }
+
 static bool budget_left(const bk_codestate *s) {
-    if (s->params.sync) return true;
+    if (on_this_thread(s)) return true;
     double spent = bk_worker_cpu_ms + bk_count.build_ms, elapsed = (double)now_us() / 1e3 - start_ms;
     return spent <= 25 + elapsed * (double)s->params.compile_percent / 100;
 }
@@ -330,19 +335,27 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     }
     r->build_ms = spent;
     r->level = (int)s->params.level;
-    r->opt = (bk_optparams){.clamp = false, .strip = (uint32_t)s->params.strip, .no_hoist = a->no_hoist};
+    r->opt = (bk_optparams){.clamp = false,
+                            .strip = (uint32_t)s->params.strip,
+                            .no_hoist = a->no_hoist,
+                            .disabled = (uint32_t)s->params.passes_off};
     a->job = r;
     a->replaces = replaces;
     a->compiles++;
     if (!a->region) a->state = A_COMPILING;
     bk_count.compiles++;
     bk_tell(BK_EVT_COMPILING, a, r, 0);
-    bk_worker_submit(r, s->params.sync);
+    bk_worker_submit(r, on_this_thread(s));
     if (r->done) publish(s, a);
 }
 
 static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
     if (a->job || !budget_left(s)) return;
+    if (bk_selecting && !bk_selected(a)) {
+        a->penalties = 4;
+        failed(a, BK_AB_NOT_CHOSEN, 0, NULL);
+        return;
+    }
     bk_doing before = bk_do(a, BK_TICK_BUILDING);
     build_and_submit(s, a, f, replaces);
     bk_done(before);
@@ -543,6 +556,7 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_doing before = bk_do(a, BK_TICK_NATIVE);
     int64_t exit = bk_py_enter(f, r->fn, &r->code, buf);
     bk_done(before);
+    bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
     s->native += r->entries < FIRST ? spent : spent * EVERY;
@@ -568,6 +582,7 @@ static void invalidated(bk_anchor *a, bk_region *r) {
 }
 
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
+    bk_fixed_clock += BK_EVENT_TICKS;
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || to > from || to / 2 >= s->ci->nbytes) return BK_DISABLE;
     if (paused || bk_config.off) return BK_KEEP;

@@ -31,6 +31,12 @@ const char *const bk_abort_names[] = {
 #undef BK_ABORT
     NULL};
 
+const char *const bk_pass_names[] = {
+#define X(name) #name,
+    BK_PASSES(X)
+#undef X
+        NULL};
+
 static const char *const state_names[] = {"cold", "recording", "compiling", "compiled", "failed", "blacklisted"};
 
 void bk_driver_stats(bk_writer *w) {

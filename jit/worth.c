@@ -4,8 +4,11 @@
 
 enum { LONGEST_US = 10000 }; /* of one gap: longer ones may be time spent outside the function */
 
+uint64_t bk_fixed_clock;
+
 /* clock ticks per microsecond, from what passed since the first call */
 static double ticks_per_us(void) {
+    if (bk_config.fixed_order) return BK_FIXED_TICKS_PER_US;
     static uint64_t tick0;
     static double us0, rate = 2000;
     struct timespec t;
@@ -31,6 +34,7 @@ void bk_worth_back(bk_anchor *a) {
 }
 
 static double cost_ms(const bk_region *r) {
+    if (bk_config.fixed_order) return (double)r->fn->nins / BK_FIXED_INS_PER_MS;
     return r->build_ms + r->opt_ms + r->code.lower_ms + r->code.opt_ms + r->code.emit_ms;
 }
 

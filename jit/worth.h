@@ -5,7 +5,13 @@
 #define BK_WORTH_H
 #include "codestate.h"
 
-static inline uint64_t bk_clock(void) { return __builtin_ia32_rdtsc(); }
+/* With fixed_order, time is what the driver was called for: so much an event, so much an entry into native code. Every
+ * run then takes the same decisions. */
+enum { BK_EVENT_TICKS = 200, BK_NATIVE_TICKS = 5000, BK_FIXED_TICKS_PER_US = 2000, BK_FIXED_INS_PER_MS = 10 };
+extern uint64_t bk_fixed_clock;
+static inline uint64_t bk_clock(void) {
+    return __builtin_expect(bk_config.fixed_order != 0, 0) ? bk_fixed_clock : __builtin_ia32_rdtsc();
+}
 /* at a back edge of a place without code: counts the time interpreted since the last one as lost */
 void bk_worth_pass(bk_codestate *s, bk_anchor *a);
 /* may the place be compiled: nothing inside or around it has code, or enough was lost? */

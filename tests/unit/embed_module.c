@@ -69,6 +69,8 @@ void bk_sample_before_fork(void) {}
 void bk_sample_go_on(void) {}
 void bk_sample_in_child(void) {}
 void bk_sample_where(void) {}
+bool bk_select_load(const char *path) { return path != NULL; }
+const char *const bk_pass_names[] = {NULL};
 void bk_driver_before_fork(void) { note("before_fork "); }
 void bk_driver_after_fork(bool child) { note(child ? "child " : "parent "); }
 void bk_driver_pause(bool on) { note(on ? "pause " : "resume "); }
