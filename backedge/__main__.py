@@ -9,7 +9,7 @@ if not sys.flags.safe_path and sys.path:
 import argparse  # noqa: E402
 import os  # noqa: E402
 
-from . import _core  # noqa: E402
+from . import _core, _model  # noqa: E402
 
 STAGES = ("source", "bytecode", "trace", "opt", "llvm", "asm", "exits")
 OUTCOMES = ("compiled", "failed", "blacklisted", "recording", "compiling", "cold")
@@ -179,7 +179,7 @@ def dump(options):
     from . import _dump
 
 
-    _core.keep_stages(sum(1 << i for i, stage in enumerate(_dump.KEPT) if stage in options.stages))
+    _core.keep_stages(_dump.kept_mask(options.stages))
     if options.min_share:
         _core.sample(1.0)
     out = _writer(options)
@@ -201,7 +201,7 @@ def main():
     action = {"run": _run_program, "log": log, "profile": profile, "dump": dump, "bisect": bisect}[options.command]
     try:
         return action(options) or 0
-    except OSError as error:
+    except (OSError, _model.LogError) as error:
         print(f"backedge: {error}", file=sys.stderr)
         return 2
 

@@ -4,16 +4,19 @@ import dis
 import io
 import linecache
 
-from . import _core, _profile, _text
+from . import _core, _profile, _stages, _text
 
 STAGES = ("source", "bytecode", "trace", "opt", "llvm", "asm", "exits")
+WIDTH = 76  # of a stage's text; behind it stands where it came from
 KEPT = ("trace", "opt", "llvm", "asm")  # texts that the core keeps
 STAGE_TITLES = {
+    "source": "source",
     "bytecode": "bytecode",
     "trace": "trace graph",
     "opt": "optimised IR",
     "llvm": "LLVM IR",
     "asm": "machine code",
+    "exits": "exits",
 }
 
 
@@ -82,12 +85,62 @@ def loop_report(info, loop, stages=()):
     if exits:
         lines.append("    guards and exits:")
         lines.extend(_exit_lines(info, exits))
-    for stage in KEPT:
-        text = (loop.get("stages") or {}).get(stage)
-        if stage in stages:
-            lines.append(f"    ---- {STAGE_TITLES[stage]} ----")
-            lines.extend(("    " + line).rstrip() for line in (text or "(not kept)").splitlines())
+    regions = loop.get("regions") or [loop]
+    for number, region in enumerate(regions):
+        which = f" (version {number + 1} of {len(regions)})" if len(regions) > 1 else ""
+        lines.extend(_stage_lines(info, loop, region, number, which, stages))
     return lines
+
+
+def _stage_lines(info, loop, region, number, which, stages):
+    annotated = _stages.annotate(region, _names())
+    lines = []
+    for stage in KEPT:
+        if stage in stages:
+            lines.append(f"    ---- {STAGE_TITLES[stage]}{which} ----")
+            for text, place in annotated.get(stage, [_stages.Line("(not kept)", None)]):
+                where = _stages.place_text(place, info.get("function"))
+                lines.append(f"    {text:<{WIDTH}}  {where}".rstrip())
+    if "exits" in stages:
+        lines.append(f"    ---- {STAGE_TITLES['exits']}{which} ----")
+        lines.extend(_exit_table(loop, region, number))
+    return lines
+
+
+def _exit_table(loop, region, number):
+    """Every exit with its count, and the slots that its snapshot makes."""
+    snapshots = _stages.snapshots(region)
+    for e in loop.get("exits", ()):
+        if e["region"] != number:
+            continue
+        hoisted = ", checked before the loop" if e["hoisted"] else ""
+        yield f"    exit {e['number']}: {e['kind']} x {_number(e['count'])}{hoisted}: {e['text']}".ljust(
+            WIDTH + 6
+        ) + f"; {e['function']} line {e['line']} @{e['offset']}"
+        for line in snapshots.get(e.get("snapshot"), ()):
+            yield f"        {line}"
+
+
+def _names():
+    return _stages.opnames(_core.codes()) if _core is not None else {}
+
+
+def _source_lines(code, loops):
+    """The function's source; at each line the exits that were taken there, and why a loop stayed interpreted."""
+    last = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
+    taken, notes = {}, {}
+    for loop in loops:
+        for e in loop.get("exits", ()):
+            if e["count"] and e["function"] == loop["function"]:
+                taken.setdefault(e["line"], []).append(f"{e['kind']} x {_number(e['count'])}")
+        if loop["state"] != "cold":
+            notes.setdefault(loop["line"], []).append(loop["state"])
+        if loop.get("reason") and loop["state"] not in ("cold", "compiled", "compiling"):
+            notes.setdefault(loop.get("reason_line") or loop["line"], []).append(loop["reason"])
+    for line in range(code.co_firstlineno, last + 1):
+        text = linecache.getline(code.co_filename, line).rstrip()
+        remarks = ", ".join([*notes.get(line, ()), *taken.get(line, ())])
+        yield f"    {line:5} {text:<{WIDTH - 6}}  {'# ' + remarks if remarks else ''}".rstrip()
 
 
 COUNTS = (
@@ -111,6 +164,9 @@ def report(info, stages=(), code=None, cold=True):
     lines = [f"{info.get('function', '?')}  ({info.get('file', '?')}:{info.get('line', '?')})"]
     if info.get("reason"):
         lines.append(f"  {info['reason']}")
+    if "source" in stages and code is not None:
+        lines.append(f"    ---- {STAGE_TITLES['source']} ----")
+        lines.extend(_source_lines(code, info.get("loops", [])))
     if "bytecode" in stages and code is not None:
         lines.append(f"    ---- {STAGE_TITLES['bytecode']} ----")
         lines.extend(bytecode_lines(code))
@@ -135,15 +191,11 @@ def summary(stats):
     return "totals: " + (", ".join(pairs) if pairs else "nothing happened")
 
 
-def _kept(stage_text):
-    return stage_text
-
-
 def print_all(options, fd):
     """All loops of the process that the options ask for."""
 
-    _core.sample(0)
     _core.drain()
+    _core.sample(0)
     lines = []
     for code in _core.codes():
         info = _core.explain(code)
@@ -152,3 +204,9 @@ def print_all(options, fd):
             lines += [report(info, options.stages, code, cold=options.all), ""]
     lines.append(summary(_core.stats()))
     _text.write(fd, "\n".join([*lines, ""]))
+
+
+def kept_mask(stages):
+    """What the core must keep: places of LLVM IR and slots of exits are told from the optimised IR."""
+    wanted = {*stages, *(["opt"] if {"llvm", "exits"} & set(stages) else [])}
+    return sum(1 << i for i, stage in enumerate(KEPT) if stage in wanted)

@@ -131,11 +131,7 @@ def print_table(logs, options, out):
 
 
 def print_saved(options):
-    try:
-        logs = [_model.read_log(path) for path in options.logs]
-    except _model.LogError as error:
-        print(f"backedge: {error}", file=sys.stderr)
-        return 2
+    logs = [_model.read_log(path) for path in options.logs]
     if options.output:
         with open(options.output, "w") as out:
             print_table(logs, options, out)

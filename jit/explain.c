@@ -53,9 +53,10 @@ void bk_driver_stats(bk_writer *w) {
 }
 
 /* `region`: the region's place in the list of regions; -1: gone */
-static void one_exit(bk_writer *w, const bk_exitstat *e, int region, int number) {
+static void one_exit(bk_writer *w, const bk_exitstat *e, int region, int number, int64_t snap) {
     w->dict(w->ctx, NULL);
     if (number >= 0) w->num(w->ctx, "number", number);
+    if (snap >= 0) w->num(w->ctx, "snapshot", snap);
     w->num(w->ctx, "region", region);
     w->num(w->ctx, "line", e->line);
     w->num(w->ctx, "offset", e->offset);
@@ -73,7 +74,9 @@ static void region_exits(bk_writer *w, const bk_region *r, int region) {
         const bk_origin *o = bk_exit_origin(r, i, &function);
         bk_exitstat e = {(char *)function,      o->line,          o->offset, bk_exit_kind(r, i),
                          bk_exit_hoisted(r, i), r->exit_counts[i]};
-        one_exit(w, &e, region, (int)i);
+        const bk_fn *fn;
+        const bk_exit *x = bk_region_exit(r, i, &fn);
+        one_exit(w, &e, region, (int)i, fn == r->fn ? (int64_t)x->snap : -1);
     }
 }
 
@@ -100,6 +103,9 @@ static void one_region(bk_writer *w, const bk_region *r) {
     w->num(w->ctx, "code_bytes", (int64_t)r->code.code_bytes);
     w->num(w->ctx, "instructions", r->fn->nins);
     milliseconds(w, ms);
+    w->list(w->ctx, "functions");
+    for (uint32_t i = 0; i < r->fn->ncodes; i++) w->str(w->ctx, NULL, bk_region_name(r, r->fn, (uint16_t)i));
+    w->end(w->ctx);
     stages(w, r);
     w->end(w->ctx);
 }
@@ -120,7 +126,7 @@ static void explain_regions(bk_writer *w, const bk_anchor *a) {
     w->list(w->ctx, "exits");
     int n = 0;
     for (const bk_region *r = a->region; r; r = r->other) region_exits(w, r, n++);
-    for (uint32_t i = 0; i < a->past.n; i++) one_exit(w, &a->past.list[i], -1, -1);
+    for (uint32_t i = 0; i < a->past.n; i++) one_exit(w, &a->past.list[i], -1, -1, -1);
     w->end(w->ctx);
     if (a->region) stages(w, a->region);
     w->list(w->ctx, "regions");

@@ -1,0 +1,185 @@
+"""backedge profile and backedge log: where the time went, and what happened."""
+
+import os
+import re
+
+import pytest
+from test_run import python
+
+from backedge import _model, _stages
+
+PROGRAM = """
+import sys, threading, time
+
+def native(n):
+    t = 0
+    for i in range(n):
+        for j in range(300):
+            t += i ^ j
+    return t
+
+def generator(n):
+    for i in range(n):
+        yield i
+
+def consume(n):
+    s = 0
+    for x in generator(n):
+        s += x
+    return s
+
+{body}
+"""
+
+
+def profile(tmp_path, body, *options, env=None, args=()):
+    (tmp_path / "p.py").write_text(PROGRAM.format(body=body))
+    done = python("-m", "backedge", "profile", *options, "p.py", *args, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def loops_of(tmp_path, body, *options, **more):
+    profile(tmp_path, body, "--save", "saved.%d", *options, **more)
+    logs = [_model.read_log(path) for path in sorted(tmp_path.glob("saved.*"))]
+    return {loop["function"] + ":" + str(loop["line"]): loop for loop in _model.loops_of_logs(logs).values()}, logs
+
+
+def busy(call, seconds=0.4):
+    return f"t = time.process_time()\nwhile time.process_time() - t < {seconds}:\n    {call}\n"
+
+
+def test_native_time_is_found(tmp_path):
+    loops, _ = loops_of(tmp_path, "native(1000)\n" + busy("native(2000)"), env={"BACKEDGE_SYNC": "1"})
+    ticks = loops["native:6"]["ticks"]
+    assert ticks["native"] > 50 and ticks["native"] > ticks["interpreted"] + ticks["recording"]
+
+
+def test_interpreted_time_is_found_with_its_reason(tmp_path):
+    body = "def module():\n    pass\n" + busy("[x for x in generator(3000)]")
+    loops, _ = loops_of(tmp_path, body)
+    (generator,) = [x for k, x in loops.items() if k.startswith("generator")]
+    assert generator["ticks"]["interpreted"] > 20 and generator["abort"] == "GENERATOR"
+    done = python("-m", "backedge", "profile", "--from", *map(str, tmp_path.glob("saved.*")), cwd=tmp_path)
+    assert "a generator or coroutine frame" in done.stderr and "p.py:12 generator" in done.stderr
+
+
+def test_building_is_found(tmp_path):
+    body = (
+        "for k in range(60):\n    space = {}\n    exec(f'def f(n):\\n    s = {k}\\n    for i in range(n):\\n"
+        "        s += i*{k} + (i^3)\\n    return s\\n', space)\n    space['f'](3000)\n"
+    )
+    loops, _ = loops_of(tmp_path, body, env={"BACKEDGE_SYNC": "1"})
+    assert loops["f:3"]["ticks"]["building"] > 50 and loops["f:3"]["compiles"] >= 50
+
+
+def test_other_threads_are_seen(tmp_path):
+    body = f"def work():\n{''.join('    ' + line + chr(10) for line in busy('native(1000)').splitlines())}"
+    loops, _ = loops_of(tmp_path, body + "x = threading.Thread(target=work)\nx.start()\nx.join()\n")
+    assert sum(loops["native:6"]["ticks"].values()) > 50
+
+
+def test_waiting_is_idle(tmp_path):
+    _, (log,) = loops_of(tmp_path, "time.sleep(.3)")
+    assert log.events[-1]["ticks_idle"] > 150
+
+
+def test_children_are_added_up(tmp_path):
+    work = busy("native(1000)", 0.3).replace("\n", "\n    ")
+    body = f"import os\nif os.fork() == 0:\n    {work}\n    sys.exit()\nos.wait()"
+    loops, logs = loops_of(tmp_path, body)
+    assert len(logs) == 2 and sum(loops["native:6"]["ticks"].values()) > 50
+
+
+def test_signals_and_sleeps_are_the_programs(tmp_path):
+    body = """
+import signal
+seen = []
+signal.signal(signal.SIGALRM, lambda *a: seen.append("alarm"))
+signal.signal(signal.SIGPROF, lambda *a: seen.append("prof"))
+before = time.monotonic()
+time.sleep(.2)
+assert time.monotonic() - before >= .2
+signal.setitimer(signal.ITIMER_REAL, .05)
+signal.pause()
+print(seen)
+"""
+    assert profile(tmp_path, body).stdout == "['alarm']\n"
+
+
+def test_table(tmp_path):
+    done = profile(tmp_path, busy("native(500)", 0.2) + "consume(5000)\n", "-o", "out")
+    text = (tmp_path / "out").read_text()
+    assert done.stderr == "" and "time %" in text
+    first = text.splitlines()[1]
+    assert "p.py:6 native" in first or "p.py:7 native" in first
+    assert re.search(r"\d+ samples", text)
+
+
+def test_choosing_loops(tmp_path):
+    body = busy("native(500)", 0.2) + "consume(5000)\n"
+    for options, has, has_not in [
+        (("--function", "consume"), "consume", "native"),
+        (("--loop", "p.py:17"), "consume", "native"),
+        (("--outcome", "compiled"), "native", "generator"),
+        (("--min-share", "40"), "native", "consume"),
+    ]:
+        profile(tmp_path, body, "-o", "out", *options, env={"BACKEDGE_SYNC": "1"})
+        text = (tmp_path / "out").read_text()
+        names = set(re.findall(r"p\.py:\d+ (\w+)", text))
+        assert has in names and has_not not in names, (options, text)
+
+
+def test_reading_what_is_no_log(tmp_path):
+    (tmp_path / "x").write_text("hello\n")
+    for command in ("profile", "log"):
+        done = python("-m", "backedge", command, "--from", "x", cwd=tmp_path)
+        assert done.returncode == 2 and "x is no log of backedge" in done.stderr and "Traceback" not in done.stderr
+    assert python("-m", "backedge", "profile", "--from", "nosuch", cwd=tmp_path).returncode == 2
+
+
+def test_log_lines(tmp_path):
+    (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)\nprint('done')"))
+    env = {"BACKEDGE_SYNC": "1", "BACKEDGE_LOG": str(tmp_path / "l")}
+    done = python("-m", "backedge", "log", "p.py", cwd=tmp_path, env=env)
+    assert done.stdout == "done\n"
+    assert re.search(r" ms  recording +p\.py:7 native", done.stderr), done.stderr
+    assert re.search(r" ms  compiled +p\.py:6 native  #1 \d+ bytes", done.stderr), done.stderr
+    again = python("-m", "backedge", "log", "--from", "l", cwd=tmp_path)
+    assert [line.split("ms", 1)[1] for line in again.stdout.splitlines()] == [
+        line.split("ms", 1)[1] for line in done.stderr.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("stage", ["trace", "opt", "llvm"])
+def test_lines_of_a_stage_say_where_they_came_from(tmp_path, stage):
+    (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)"))
+    done = python("-m", "backedge", "dump", f"--stage={stage}", "p.py", cwd=tmp_path, env={"BACKEDGE_SYNC": "1"})
+    lines = [line for line in done.stderr.splitlines() if re.search(r"; line \d+ @\d+", line)]
+    assert any("line 8 " in line and "BINARY_OP" in line and re.search(r"\bxor\b|v\d+ = xor", line) for line in lines)
+    assert any("line 7 " in line and "FOR_ITER" in line for line in lines)
+
+
+def test_exits_show_their_slots(tmp_path):
+    (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)"))
+    options = ("--stage=exits,source", "--function=native")
+    done = python("-m", "backedge", "dump", *options, "p.py", cwd=tmp_path, env={"BACKEDGE_SYNC": "1"})
+    assert re.search(r"exit \d+: loop-end x [1-9].*; native line 6 @\d+\n +frame .* int v\d+", done.stderr)
+    assert re.search(r" 6     for i in range\(n\): +# compiled, ", done.stderr)
+    assert "consume" not in done.stderr
+
+
+def test_parts_of_values_in_llvm_ir():
+    place = _stages.Place("f", 3, 20, "BINARY_OP")
+    text = (
+        "  %5 = call { i64, i1 } @x(i64 %v1)\n  %v35 = extractvalue { i64, i1 } %5, 0\n"
+        "exit:\n  store i64 %v35, ptr %b\n"
+    )
+    lines = _stages._llvm(text, {35: place})
+    assert [line.place for line in lines] == [place, place, None, None]
+
+
+def test_no_files_are_left(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    profile(tmp_path, "native(100)", env={"TMPDIR": str(tmp_path / "tmp")})
+    assert os.listdir(tmp_path / "tmp") == []
