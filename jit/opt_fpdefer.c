@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SUMS = 8 };
+enum { MAX_SUMS = 8, MAX_SIDES = 8 };
 enum {
 #define BK_GUARD(name, text, sentence) KIND_##name,
 #include "bk_guards.def"
@@ -28,6 +28,8 @@ typedef struct {
     bk_blk sum_head;
     bk_ref sums[MAX_SUMS]; /* header phis to be tested at the end */
     uint32_t nsums;
+    bk_blk sides[MAX_SIDES]; /* blocks outside that leave from inside the body */
+    uint32_t nsides;
 } defer;
 
 static bool check_ins(defer *x, bk_ref r) {
@@ -68,7 +70,17 @@ static bool log_pays(const defer *x) {
     return true;
 }
 
-/* one back edge, left only from its header */
+static bool check_successors(defer *x, bk_blk b) {
+    const bk_block *bl = &x->f->blocks[b];
+    for (uint32_t s = 0; s < bl->nsucc; s++) {
+        if (b == x->l->head || bk_in_loop(x->l->cfg, x->l->head, bl->succ[s])) continue;
+        if (!bk_side_exit(x->l, bl->succ[s]) || x->nsides == MAX_SIDES) return false;
+        x->sides[x->nsides++] = bl->succ[s];
+    }
+    return true;
+}
+
+/* one back edge, left from its header, or by side exits if it stores nothing */
 static bool check_shape(defer *x) {
     const bk_fn *f = x->f;
     bk_loop *l = x->l;
@@ -80,14 +92,13 @@ static bool check_shape(defer *x) {
     if (bk_in_loop(l->cfg, l->head, x->exit) || f->blocks[x->exit].npreds != 1) return false;
     for (uint32_t i = 0; i < l->nblocks; i++) {
         const bk_block *b = &f->blocks[l->blocks[i]];
-        for (uint32_t s = 0; s < b->nsucc; s++)
-            if (l->blocks[i] != l->head && !bk_in_loop(l->cfg, l->head, b->succ[s])) return false;
+        if (!check_successors(x, l->blocks[i])) return false;
         for (uint32_t k = 0; k < b->nins; k++)
             if (!check_ins(x, b->ins[k])) return false;
         /* a header that does the work and leaves after it: its phis are not the last values */
         if (i == 0 && (x->nguards || x->stores)) return false;
     }
-    return x->nguards > 0 && (!x->stores || log_pays(x));
+    return x->nguards > 0 && (!x->stores || (!x->nsides && log_pays(x)));
 }
 
 /* ---- the OR ------------------------------------------------------------------------------------------------- */
@@ -144,6 +155,16 @@ static bool covered(const bk_fn *f, bk_blk b, uint32_t at, bk_ref v) {
     return false;
 }
 
+/* at each side exit it must be known whether the sum v was computed yet in this iteration */
+static bool known_at_sides(const defer *x, bk_ref v) {
+    bk_blk b = x->f->ins[v].block;
+    for (uint32_t k = 0; k < x->nsides; k++) {
+        bk_blk from = x->f->blocks[x->sides[k]].preds[0];
+        if (!bk_dom(x->l->cfg, b, from) && !bk_dom(x->l->cfg, from, b)) return false;
+    }
+    return true;
+}
+
 /* v is what a header phi becomes by v = op(phi, ..): once not finite it stays so, and one test at the end is enough */
 static bool sums_up(defer *x, bk_ref v) {
     const bk_fn *f = x->f;
@@ -153,7 +174,7 @@ static bool sums_up(defer *x, bk_ref v) {
         if (f->ins[phi].b != 2 || f->args[f->ins[phi].a + 1] != v || !carries_on(f, phi, v)) continue;
         for (uint32_t k = 0; k < x->nsums; k++)
             if (x->sums[k] == phi) return true;
-        if (x->nsums == MAX_SUMS) return false;
+        if (x->nsums == MAX_SUMS || !known_at_sides(x, v)) return false;
         x->sums[x->nsums++] = phi;
         return true;
     }
@@ -181,9 +202,8 @@ static void collect(defer *x, bk_blk b, bk_ref bad) {
     x->out[b] = bad;
 }
 
-/* blocks in reverse postorder, the header first: their tests become one value, which is returned as it is when the
- * header is left */
-static bk_ref collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
+/* blocks in reverse postorder, the header first: their tests become one value, x->out[] */
+static void collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
     bk_fn *f = x->f;
     x->sum_head = blocks[0];
     bk_ref phi = bk_phi(f, blocks[0], BK_I);
@@ -191,30 +211,40 @@ static bk_ref collect_all(defer *x, const bk_blk *blocks, uint32_t n) {
     collect(x, blocks[0], phi);
     for (uint32_t i = 1; i < n && !f->oom; i++) collect(x, blocks[i], value_in(x, blocks[i]));
     if (!f->oom) bk_phi_add(f, phi, x->out[f->blocks[blocks[0]].preds[1]]);
-    return x->out[blocks[0]];
 }
 
-static bk_ref all_finite(defer *x, bk_blk b, uint32_t *at, bk_ref bad) {
-    bk_ref fine = put(x, b, at, BK_EQ, bad, bk_ki(x->f, 0));
+/* the sum at the end of block `from` of the loop */
+static bk_ref sum_at(const defer *x, bk_ref phi, bk_blk from) {
+    bk_ref v = x->f->args[x->f->ins[phi].a + 1];
+    return from != x->l->head && bk_dom(x->l->cfg, x->f->ins[v].block, from) ? v : phi;
+}
+
+static bk_ref all_finite(defer *x, bk_blk b, uint32_t *at, bk_blk from) {
+    bk_ref fine = put(x, b, at, BK_EQ, x->out[from], bk_ki(x->f, 0));
     for (uint32_t k = 0; k < x->nsums; k++)
-        fine = put(x, b, at, BK_AND, fine, put(x, b, at, BK_FFINITE, x->sums[k], 0));
+        fine = put(x, b, at, BK_AND, fine, put(x, b, at, BK_FFINITE, sum_at(x, x->sums[k], from), 0));
     return fine;
 }
 
-static void test_at_end(defer *x, bk_ref bad) {
+/* tests at the start of block b, outside, what was computed up to the end of block `from` */
+static void test_at(defer *x, bk_blk b, bk_blk from) {
     bk_fn *f = x->f;
     uint32_t at = 0;
-    const bk_block *e = &f->blocks[x->exit];
-    while (at < e->nins && f->ins[e->ins[at]].op == BK_PHI) at++;
-    bk_ref g = put(x, x->exit, &at, BK_GUARD, all_finite(x, x->exit, &at, bad), 0);
+    while (at < f->blocks[b].nins && f->ins[f->blocks[b].ins[at]].op == BK_PHI) at++;
+    bk_ref g = put(x, b, &at, BK_GUARD, all_finite(x, b, &at, from), 0);
     if (!g) return;
     f->ins[g].snap = x->snap;
     f->ins[g].imm = KIND_FPWARN;
     f->ins[g].flags |= BK_F_HOISTED | BK_F_FPCHECK;
 }
 
+static void test_at_ends(defer *x) {
+    test_at(x, x->exit, x->l->head);
+    for (uint32_t k = 0; k < x->nsides && !x->f->oom; k++) test_at(x, x->sides[k], x->f->blocks[x->sides[k]].preds[0]);
+}
+
 /* head -> test -> exit, or -> roll back and leave */
-static void test_or_undo(defer *x, bk_undo *u, bk_ref bad) {
+static void test_or_undo(defer *x, bk_undo *u) {
     bk_fn *f = x->f;
     bk_blk test = bk_block_new(f), back = bk_block_new(f);
     uint32_t at = 0;
@@ -226,7 +256,7 @@ static void test_or_undo(defer *x, bk_undo *u, bk_ref bad) {
     if (f->oom) return;
     f->blocks[test].preds[f->blocks[test].npreds++] = x->l->head;
     f->blocks[x->exit].preds[0] = test;
-    bk_ref fine = all_finite(x, test, &at, bad);
+    bk_ref fine = all_finite(x, test, &at, x->l->head);
     bk_emit(f, test, BK_BR, BK_V, fine, 0, 0);
     f->blocks[test].succ[f->blocks[test].nsucc++] = x->exit;
     f->blocks[test].prob[0] = 2000;
@@ -241,9 +271,10 @@ static bool defer_tests(defer *x) {
     if (x->stores && !bk_undo_plan(&u, x->l, x->body)) return true;
     x->out = calloc(x->f->nblocks, sizeof *x->out);
     if (!x->out) return false;
-    bk_ref bad = collect_all(x, x->l->blocks, x->l->nblocks);
-    if (x->stores) test_or_undo(x, &u, bad);
-    else test_at_end(x, bad);
+    collect_all(x, x->l->blocks, x->l->nblocks);
+    if (x->f->oom) return false;
+    if (x->stores) test_or_undo(x, &u);
+    else test_at_ends(x);
     return !x->f->oom;
 }
 

@@ -164,7 +164,7 @@ static void visit_block(hoist *x, bk_blk b) {
     uint32_t k = 0;
     for (uint32_t i = 0; i < bl->nins; i++) {
         bk_ref r = bl->ins[i];
-        if (movable(x, r, guards)) {
+        if (movable(x, r, guards || bk_plain_bounds(f, r))) {
             move(x, r);
             continue;
         }

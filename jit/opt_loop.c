@@ -41,6 +41,16 @@ bk_blk *bk_loop_order(const bk_fn *f, const bk_cfg *cfg, uint32_t *n) {
     return order;
 }
 
+bool bk_side_exit(const bk_loop *l, bk_blk b) {
+    const bk_fn *f = l->f;
+    const bk_block *bl = &f->blocks[b];
+    if (bk_in_loop(l->cfg, l->head, b) || bl->npreds != 1 || bl->nsucc) return false;
+    for (uint32_t i = 0; i < bl->nins; i++)
+        if (f->ins[bl->ins[i]].op == BK_PHI || (!bk_droppable(f, bl->ins[i]) && f->ins[bl->ins[i]].op != BK_EXIT))
+            return false;
+    return true;
+}
+
 bool bk_every_iteration(const bk_loop *l, bk_blk b) {
     const bk_block *h = &l->f->blocks[l->head];
     for (uint32_t k = 1; k < h->npreds; k++)
@@ -51,6 +61,13 @@ bool bk_every_iteration(const bk_loop *l, bk_blk b) {
 bool bk_often(const bk_loop *l, bk_blk b) {
     const bk_fn *f = l->f;
     return bk_every_iteration(l, b) || (uint64_t)f->blocks[b].count * 4 > f->blocks[l->head].count;
+}
+
+bool bk_plain_bounds(const bk_fn *f, bk_ref r) {
+    const bk_ins *in = &f->ins[r], *c = &f->ins[in->a];
+    if (in->op != BK_GUARD || c->op != BK_ULT) return false;
+    const bk_ins *i = &f->ins[c->a];
+    return i->op == BK_PHI && f->blocks[i->block].header;
 }
 
 /* v is phi + step, without wrapping: the step, else 0 */

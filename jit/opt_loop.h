@@ -24,10 +24,15 @@ static inline bool bk_innermost(const bk_loop *l) {
         if (l->cfg->loop[l->blocks[i]] != l->head) return false;
     return true;
 }
+/* is b, outside the loop, a block that only leaves, for one place of the loop? */
+bool bk_side_exit(const bk_loop *l, bk_blk b);
 /* does each whole iteration pass through b? */
 bool bk_every_iteration(const bk_loop *l, bk_blk b);
 /* or did recording go there in many of them? Then what is assumed there may be assumed for the loop. */
 bool bk_often(const bk_loop *l, bk_blk b);
+/* Is guard r a bounds check of a loop variable as it is? Such a check may be assumed to hold in any block: a condition
+ * before it is hardly ever there to make it hold. With a[i + 1] it often is. */
+bool bk_plain_bounds(const bk_fn *f, bk_ref r);
 
 /* An induction variable: phi(start, phi + step) that cannot wrap, with the bounds that hold at some block of the loop.
  * A bound is an invariant value plus a constant. */

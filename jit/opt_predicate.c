@@ -185,9 +185,11 @@ bool bk_predicate(bk_opt *o, bk_loop *l) {
     pred x = {.o = o, .l = l, .f = f, .snap = f->blocks[l->pre].entry_snap};
     for (uint32_t n = 0; n < l->nblocks; n++) {
         bk_block *b = &f->blocks[l->blocks[n]];
-        if (l->cfg->loop[l->blocks[n]] != l->head || !bk_often(l, l->blocks[n])) continue;
+        if (l->cfg->loop[l->blocks[n]] != l->head) continue;
+        bool often = bk_often(l, l->blocks[n]);
         for (uint32_t i = 0; i < b->nins && !f->oom; i++) {
             bk_ref r = b->ins[i];
+            if (!often && !bk_plain_bounds(f, r)) continue;
             if (predicate_guard(&x, r)) {
                 bk_unlink(f, r);
                 f->ins[r].flags |= BK_F_DEAD;

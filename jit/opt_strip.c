@@ -49,7 +49,8 @@ static bool check_block(strip *x, bk_blk b) {
         if (!plain(f, r) || (effect && (x->poll || b == x->head))) return false;
     }
     for (uint32_t s = 0; s < bl->nsucc; s++)
-        if (b != x->head && !bk_in_loop(x->l->cfg, x->head, bl->succ[s])) return false;
+        if (b != x->head && !bk_in_loop(x->l->cfg, x->head, bl->succ[s]) && !bk_side_exit(x->l, bl->succ[s]))
+            return false;
     return true;
 }
 

@@ -141,3 +141,77 @@ def chain_of_tests(a):
             y = 0.0
             z = 1.0
     return out, y, z
+
+
+@case(
+    (wave(700), wave(700) > 1.0, np.zeros(700), 0),
+    (wave(700), wave(700) > 99.0, np.zeros(700), 2**62),
+    (spiked(700, at=(650,)), np.ones(700, "?"), np.zeros(700), 7),
+    (wave(700), np.ones(690, "?"), np.zeros(700), 7),
+    (wave(700), wave(700) > 1.0, np.zeros(600), 7),
+    (spiked(3000, at=(2650,)), wave(3000) > -3.0, np.ones(3000), 7),
+)
+def masked(a, mask, out, count):
+    before = count
+    try:
+        for i in range(a.shape[0]):
+            if mask[i]:
+                out[i] = a[i] * 2.0
+                count += 1
+            else:
+                out[i] = 0.0
+    except IndexError as e:
+        return str(e), i, out, count, count is before
+    return i, out, count, count is before
+
+
+@case((wave(900), 30.0), (spiked(900, at=(800,)), 1e308), (wave(900), -3.0))
+def leaves_in_the_middle(a, limit):
+    s = 0.0
+    t = 1.0
+    n = 0
+    for i in range(len(a)):
+        x = a[i]
+        s += x * x
+        if x > limit:
+            n += 1
+            t = t * 1.5 + x
+            if n > 40:
+                break
+        t = t * 0.5 + x * 2.0
+    return s, t, n, i
+
+
+@case((np.concatenate([wave(400), [1e308, 1e308, -50.0], wave(300)]),), (np.concatenate([wave(500), [-50.0, np.inf]]),))
+def side_of_a_branch_never_seen(a):
+    total = 0.0
+    low = a[0]
+    n = 0
+    for r in range(3):
+        for i in range(a.shape[0]):
+            v = a[i]
+            total += v * 10.0
+            if v < low:
+                low = v
+            if v > 1.5:
+                n += 1
+    return total, low, n
+
+
+@case((np.ones((40, 30)), np.ones((40, 30), "?")), (np.ones((40, 30)), np.ones((40, 29), "?")))
+def boundary_tested_by_hand(a, m):
+    n, k = a.shape
+    out = np.zeros((n, k))
+    try:
+        for i in range(n):
+            for j in range(k):
+                if m[i, j]:
+                    s = a[i, j]
+                    if j + 1 < k:
+                        s += a[i, j + 1]
+                    if i > 0:
+                        s += a[i - 1, j]
+                    out[i, j] = s
+    except IndexError as e:
+        return str(e), out
+    return out
