@@ -20,6 +20,11 @@ static void set_values(bk_attr *out) {
     out->values_off = BKV_VALUES_OFF;
 }
 
+void bk_py_layout(bk_obj *type, bk_attr *out) {
+    *out = (bk_attr){.kind = BK_AT_GENERIC};
+    if (((PyTypeObject *)type)->tp_flags & Py_TPFLAGS_MANAGED_DICT) set_values(out);
+}
+
 static void set_inline(bk_attr *out, Py_ssize_t index) {
     set_values(out);
     out->kind = BK_AT_INLINE;

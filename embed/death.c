@@ -1,60 +1,103 @@
-/* Which objects die without running Python code: small lists, tuples and functions that hold nothing but numbers,
- * strings, the like of them, and what others hold too. */
+/* Which objects die without running Python code: small lists, tuples, functions and instances of Python classes without
+ * finalisers, with all that dies with them. Dropping references is played through before it is done. */
 #include "helpers.h"
 
-enum { MOST_ITEMS = 64, MOST_SHARED = 16 };
+enum { MAX_DYING = 48, MAX_ITEMS = 192 };
 
+/* references that would be dropped, counted per object */
 typedef struct {
-    int items;   /* looked at so far */
-    int nshared; /* references to objects that others hold, too */
-    PyObject *shared[MOST_SHARED];
+    PyObject *o[MAX_DYING];
+    Py_ssize_t times[MAX_DYING];
+    int n;
 } dying;
 
-static bool is_quiet(dying *d, PyObject *o);
+static bool drop(dying *d, PyObject *o);
 
-static bool all_quiet(dying *d, PyObject *const *items, Py_ssize_t n) {
-    if (n > MOST_ITEMS - d->items) return false;
-    d->items += (int)n;
+static bool drop_all(dying *d, PyObject *const *items, Py_ssize_t n) {
+    if (n > MAX_ITEMS) return false;
     for (Py_ssize_t i = 0; i < n; i++)
-        if (items[i] && !is_quiet(d, items[i])) return false;
+        if (items[i] && !drop(d, items[i])) return false;
     return true;
+}
+
+static bool drop_slots(dying *d, PyObject *o) {
+    for (PyTypeObject *t = Py_TYPE(o); t != &PyBaseObject_Type; t = t->tp_base) {
+        PyMemberDef *m = PyObject_GetItemData((PyObject *)t);
+        if (!m) {
+            PyErr_Clear();
+            return false;
+        }
+        for (Py_ssize_t i = 0; i < Py_SIZE(t); i++) {
+            if (m[i].type != Py_T_OBJECT_EX || (m[i].flags & Py_READONLY)) continue;
+            PyObject *v = *(PyObject **)((char *)o + m[i].offset);
+            if (v && !drop(d, v)) return false;
+        }
+    }
+    return true;
+}
+
+static bool drop_instance(dying *d, PyObject *o) {
+    PyTypeObject *t = Py_TYPE(o);
+    if (!bk_is_plain_class(t) || !bk_has_simple_layout(t) || Py_REFCNT(t) < 8) return false;
+    if (t->tp_weaklistoffset && *(void **)((char *)o + t->tp_weaklistoffset)) return false;
+    if (t->tp_flags & Py_TPFLAGS_MANAGED_DICT) {
+        if (!bkv_uses_values(o)) return false;
+        Py_ssize_t n = ((PyHeapTypeObject *)t)->ht_cached_keys->dk_nentries;
+        if (!drop_all(d, bkv_values_of(o), n)) return false;
+    }
+    return drop_slots(d, o);
 }
 
 /* a function made in a loop: weak references to it would be told */
-static bool quiet_function(dying *d, PyFunctionObject *f) {
+static bool drop_function(dying *d, PyFunctionObject *f) {
     PyObject *held[] = {f->func_code,       f->func_globals,     f->func_builtins, f->func_name,       f->func_qualname,
                         f->func_doc,        f->func_module,      f->func_dict,     f->func_typeparams, f->func_defaults,
                         f->func_kwdefaults, f->func_annotations, f->func_closure};
-    return !f->func_weakreflist && all_quiet(d, held, (Py_ssize_t)(sizeof held / sizeof *held));
+    return !f->func_weakreflist && drop_all(d, held, (Py_ssize_t)(sizeof held / sizeof *held));
 }
 
-static bool is_quiet(dying *d, PyObject *o) {
-    if (_Py_IsImmortal(o) || bk_py_type_is_simple((bk_obj *)Py_TYPE(o))) return true;
-    if (Py_REFCNT(o) > 1) {
-        if (d->nshared == MOST_SHARED) return false;
-        d->shared[d->nshared++] = o;
-        return true;
+static bool drop_contents(dying *d, PyObject *o) {
+    if (PyList_CheckExact(o)) return drop_all(d, ((PyListObject *)o)->ob_item, Py_SIZE(o));
+    if (PyTuple_CheckExact(o)) return drop_all(d, ((PyTupleObject *)o)->ob_item, Py_SIZE(o));
+    if (PyMethod_Check(o)) {
+        PyMethodObject *m = (PyMethodObject *)o;
+        return !m->im_weakreflist && drop(d, m->im_func) && drop(d, m->im_self);
     }
-    if (PyTuple_CheckExact(o)) return all_quiet(d, ((PyTupleObject *)o)->ob_item, PyTuple_GET_SIZE(o));
-    if (PyList_CheckExact(o)) return all_quiet(d, ((PyListObject *)o)->ob_item, PyList_GET_SIZE(o));
-    if (PyCell_Check(o)) return all_quiet(d, &((PyCellObject *)o)->ob_ref, 1);
-    return Py_IS_TYPE(o, &PyFunction_Type) && quiet_function(d, (PyFunctionObject *)o);
+    if (PyCell_Check(o)) return drop_all(d, &((PyCellObject *)o)->ob_ref, 1);
+    if (Py_IS_TYPE(o, &PyFunction_Type)) return drop_function(d, (PyFunctionObject *)o);
+    return drop_instance(d, o);
 }
 
-/* not all of its references are from what dies */
-static bool survives(const dying *d, const PyObject *o) {
-    Py_ssize_t n = 0;
-    for (int i = 0; i < d->nshared; i++) n += d->shared[i] == o;
-    return Py_REFCNT(o) > n;
+static bool drop(dying *d, PyObject *o) {
+    int i = 0;
+    if (_Py_IsImmortal(o) || bk_py_type_is_simple(Py_TYPE(o))) return true;
+    while (i < d->n && d->o[i] != o) i++;
+    if (i == MAX_DYING) return false;
+    if (i == d->n) {
+        d->o[d->n++] = o;
+        d->times[i] = 0;
+    }
+    return ++d->times[i] != Py_REFCNT(o) || drop_contents(d, o);
 }
 
 bool bk_py_dies_quietly(bk_obj *o) {
-    dying d = {0};
-    if (Py_REFCNT((PyObject *)o) > 1) return true;
-    if (!is_quiet(&d, o)) return false;
-    for (int i = 0; i < d.nshared; i++)
-        if (!survives(&d, d.shared[i])) return false;
-    return true;
+    dying d;
+    d.n = 0;
+    return drop(&d, o);
 }
 
 bool bk_h_quiet_death(void *o) { return bk_py_dies_quietly(o); }
+
+bool bk_h_quiet_deaths2(void *a, void *b) {
+    dying d;
+    d.n = 0;
+    return drop(&d, a) && drop(&d, b);
+}
+
+bool bk_h_quiet_deaths4(void *a, void *b, void *c, void *e) {
+    dying d;
+    d.n = 0;
+    return drop(&d, a) && drop(&d, b) && drop(&d, c) && (!e || drop(&d, e));
+}
+
+void bk_h_dealloc_quiet(void *o) { _Py_Dealloc(o); }

@@ -70,6 +70,27 @@ static PyObject *run(PyThreadState *ts, bkp_frame *f, bkp_frame *caller, int wai
     return r;
 }
 
+/* the instance that was called __init__ on waits on top of the caller's stack: it is the call's result */
+static PyObject *init_result(bkp_frame *caller, PyObject *r) {
+    int d = bkp_depth(caller) - 1;
+    void **slot = bkp_home(caller) + bkp_code(caller)->co_nlocalsplus + d;
+    PyObject *self = bkp_peek(*slot);
+    *slot = bkp_slot(NULL);
+    bkp_set_depth(caller, d);
+    if (r && r != Py_None) {
+        PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(r)->tp_name);
+        Py_CLEAR(r);
+    }
+    if (r) {
+        Py_DECREF(r);
+        return self;
+    }
+    PyObject *exc = PyErr_GetRaisedException();
+    Py_DECREF(self);
+    PyErr_SetRaisedException(exc);
+    return NULL;
+}
+
 PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, bool thrown) {
     PyObject *r = NULL;
     ts->tracing--; /* the inner frames' events are due */
@@ -82,6 +103,7 @@ PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, boo
             }
         }
         r = run(ts, f[i].frame, f[i - 1].frame, (int)i - 1, thrown);
+        if (f[i].shape->init) r = init_result(f[i - 1].frame, r);
     }
     ts->tracing++;
     return r;

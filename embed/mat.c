@@ -2,6 +2,7 @@
  * no Python code, so the state that it reads stays as native code left it. */
 #include "embed.h"
 #include "helpers.h"
+#include "objects.h"
 
 static char keep_mark;
 PyObject *const bk_keep_slot = (PyObject *)&keep_mark;
@@ -210,8 +211,21 @@ static PyObject *virtual_reversed(PyObject *list, PyObject *index) {
     return it;
 }
 
+/* class, then places and values of its attributes in the order in which they were set */
+static PyObject *virtual_instance(bk_mat *m, const bk_slot *s) {
+    PyObject *type = kid(m), *o = must(bk_instance_new(type));
+    Py_DECREF(type);
+    for (uint16_t i = 1; i < s->nkids; i += 2) {
+        int64_t where = (int64_t)word(m, m->loc[0]);
+        m->slot++, m->loc += 3;
+        bk_instance_set(o, where, kid(m));
+    }
+    return o;
+}
+
 static PyObject *virtual_object(bk_mat *m, const bk_slot *s) {
     PyObject *k[16], *o;
+    if (s->aux == BK_VO_INSTANCE) return virtual_instance(m, s);
     if (s->aux == BK_VO_ZIP) { /* any number of iterators */
         PyObject *t = virtual_tuple(m, s->nkids);
         o = must(PyObject_CallObject((PyObject *)&PyZip_Type, t));
@@ -295,7 +309,8 @@ PyObject *bk_mat_slot(bk_mat *m) {
         return o;
     }
     /* iterators in the same state are still two iterators */
-    bool own_state = s->kind == BK_SK_RANGE || s->kind == BK_SK_SEQITER || s->kind == BK_SK_VIRTUAL;
+    bool own_state =
+        s->kind == BK_SK_RANGE || s->kind == BK_SK_SEQITER || (s->kind == BK_SK_VIRTUAL && s->aux != BK_VO_INSTANCE);
     if (!own_state && (o = made_before(m))) {
         uint32_t n = extent(s);
         m->slot += n, m->loc += 3 * n;

@@ -18,4 +18,12 @@ int bk_known_init(void);
 void bk_helpers_fill(void);
 /* watch.c: takes the watcher ids back, breaking every ticket; for module teardown and tests */
 void bk_watch_stop(void);
+/* instance.c: all bases but object are classes of Python's own making, without finalisers; attributes are in slots
+ * only, or in inline values only */
+bool bk_is_plain_class(void *type);
+bool bk_has_simple_layout(void *type);
+/* an instance of a class that bk_py_class accepted, new reference or NULL with an exception */
+void *bk_instance_new(void *type);
+/* a new instance gets an attribute: number of the inline value or offset of the slot, value (stolen) */
+void bk_instance_set(void *o, int64_t where, void *value);
 #endif

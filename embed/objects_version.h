@@ -48,6 +48,36 @@ static inline bool bkv_has_inline_values(PyTypeObject *t) {
 }
 #endif
 
+/* the values of an instance that uses them */
+#if PY_VERSION_HEX >= 0x030d0000
+/* what object.__new__ does for a class without abstract methods */
+static inline PyObject *bkv_new_instance(PyTypeObject *t) { return t->tp_alloc(t, 0); }
+static inline PyObject **bkv_values_of(PyObject *o) { return _PyObject_InlineValues(o)->values; }
+static inline bool bkv_uses_values(PyObject *o) {
+    return _PyObject_InlineValues(o)->valid && !_PyObject_GetManagedDict(o);
+}
+/* the next value of a new instance is that number */
+static inline void bkv_add_to_order(PyObject *o, uint8_t index) {
+    _PyDictValues_AddToInsertionOrder(_PyObject_InlineValues(o), index);
+}
+#else
+/* the values are made by object.__new__ itself */
+static inline PyObject *bkv_new_instance(PyTypeObject *t) {
+    return PyBaseObject_Type.tp_new(t, (PyObject *)&_Py_SINGLETON(tuple_empty), NULL);
+}
+static inline PyDictValues *bkv_values_head(PyObject *o) {
+    return _PyDictOrValues_GetValues(*_PyObject_DictOrValuesPointer(o));
+}
+static inline PyObject **bkv_values_of(PyObject *o) { return bkv_values_head(o)->values; }
+static inline bool bkv_uses_values(PyObject *o) {
+    PyDictOrValues d = *_PyObject_DictOrValuesPointer(o);
+    return _PyDictOrValues_IsValues(d) && _PyDictOrValues_GetValues(d);
+}
+static inline void bkv_add_to_order(PyObject *o, uint8_t index) {
+    _PyDictValues_AddToInsertionOrder(bkv_values_head(o), index);
+}
+#endif
+
 /* --- shared keys. A type's keys object is made with the type and stays until type_clear, which reports a change of
  * the type first; it only ever grows, and dk_nentries counts every key that was added. */
 static inline Py_ssize_t bkv_key_index(PyDictKeysObject *keys, PyObject *name) {

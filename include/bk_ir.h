@@ -154,7 +154,8 @@ typedef enum {
     BK_VO_ZIP /* iterators... */,
     BK_VO_REVERSED /* list, index */,
     BK_VO_METHOD /* function, self */,
-    BK_VO_RANGE /* start, stop, step */
+    BK_VO_RANGE /* start, stop, step */,
+    BK_VO_INSTANCE /* class, then per attribute its place and value; equal `sub`: the same instance */
 } bk_virtual;
 
 /* values of b for I64/F64/BOOL slots besides NULL and a real box */
@@ -178,6 +179,7 @@ typedef struct {
     uint32_t nslots; /* entries in fn.slots, kids included */
     uint32_t func;   /* inner frames: index in fn.consts of the function object */
     uint32_t home;   /* first home slot number of this frame (0 for the outermost) */
+    bool init;       /* __init__: gives None, and the call's result waits on top of the caller's stack */
 } bk_sframe;
 
 enum {

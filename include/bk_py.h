@@ -201,6 +201,18 @@ int bk_py_isinstance(bk_ticket *t, bk_obj *type, bk_obj *cls);
 bool bk_py_match_args(bk_ticket *t, bk_obj *cls, uint32_t n, bk_obj **names);
 /* the function or method descriptor that super(cls, o).name binds to an o of exactly `type`, borrowed; NULL: other */
 bk_obj *bk_py_super_method(bk_ticket *t, bk_obj *cls, bk_obj *type, bk_obj *name);
+/* What calling a class does: an instance is made as object.__new__ does it, and `init` is called on it, a Python
+ * function (borrowed; NULL: object.__init__). Its attributes are in inline values or slots, its death runs no code of
+ * its own. false: something else happens. */
+bool bk_py_class(bk_ticket *t, bk_obj *type, bk_obj **init);
+/* instances of a Python class are true without being asked */
+bool bk_py_always_true(bk_ticket *t, bk_obj *type);
+/* the value of an attribute that an instance keeps itself, borrowed; NULL: none, or not without running code */
+bk_obj *bk_py_peek_attr(bk_obj *o, bk_obj *name);
+/* the layout fields of `out` for instances of a class that bk_py_class accepted */
+void bk_py_layout(bk_obj *type, bk_attr *out);
+/* what a type or its bases have under a name, if it is a Python function (borrowed) */
+bk_obj *bk_py_type_function(bk_obj *type, const char *name);
 
 /* ---- functions ---------------------------------------------------------------------------------------------- */
 bk_obj *bk_py_func_code(bk_obj *func); /* borrowed */

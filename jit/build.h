@@ -19,7 +19,8 @@ typedef enum {
     V_ENUM,     /* enumerate: kids[0] its iterator, num the next index */
     V_ZIP,      /* zip of iterators in kids */
     V_REVERSED, /* reversed list: box the list, num the index */
-    V_RANGE     /* range object: kids start, stop, step */
+    V_RANGE,    /* range object: kids start, stop, step */
+    V_INST      /* instance of a Python class that is not made yet: kids its attributes (build_inst.c) */
 } bk_vkind;
 
 /* who holds the reference to `box` */
@@ -49,6 +50,8 @@ typedef struct bk_val {
     int64_t step;   /* V_RANGEIT */
     uint32_t obj;   /* iterators: home slot + 1 of the iterator object, 0 none exists */
     struct bk_val *kids;
+    const uint16_t *where; /* V_INST: each attribute's place: number of the inline value, or offset of the slot */
+    uint32_t vid;          /* V_INST: its identity */
     uint32_t mod_snap, mod_effects, mod_pc; /* modular: the state before, effects by then, where it began */
 } bk_val;
 
@@ -63,6 +66,7 @@ typedef struct {
     uint32_t sp;
     uint32_t ctx;  /* inline context number */
     uint16_t code; /* index in fn.codes */
+    bool init;     /* __init__ of the instance on top of the caller's stack */
     bk_val *slots;
 } bk_bframe;
 
@@ -89,6 +93,7 @@ typedef struct bk_vslot {
     uint32_t obj;
     /* phis of num, num2 and box; [0] in the block, [1] in its preheader */
     bk_ref num[2], num2[2], box[2];
+    const uint16_t *where;
     struct bk_vslot *kids;
 } bk_vslot;
 
@@ -182,7 +187,11 @@ typedef struct bk_builder {
     uint32_t neffects;
     bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
     const bk_prof *result_of; /* the value just pushed has the type recorded here */
-    bool check_targets;       /* a branch that ran unknown code: test at both ends */
+    uint32_t nvid;            /* identities of virtual instances */
+    bool returning;           /* all locals of the innermost frame go: what would die is collected */
+    bk_ref dying[16];
+    uint32_t ndying;
+    bool check_targets; /* a branch that ran unknown code: test at both ends */
     uint32_t restarts;
     uint32_t guards;
     jmp_buf out; /* abort or restart: nothing is held but the arena and fn */
@@ -211,6 +220,7 @@ bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line);
 /* ---- shared by the builder's files -------------------------------------------------------------------------- */
 _Noreturn void bk_abort(bk_builder *b, bk_abortreason why);
 _Noreturn void bk_restart(bk_builder *b);
+_Noreturn void call_instead(bk_builder *b); /* build again without inlining the innermost frame's function */
 #define TOPF(b) (&(b)->st.f[(b)->st.n - 1])
 
 /* build_val.c: emission, values, ownership, snapshots */
@@ -254,6 +264,7 @@ bool dies_loudly(bk_builder *b);                    /* recording saw a death her
 void check_death(bk_builder *b, bk_ref p);          /* before effects: dropping a reference to p runs no code */
 void check_release(bk_builder *b, const bk_val *v); /* before effects: releasing v will not run code */
 void release(bk_builder *b, bk_val *v);
+void guard_deaths(bk_builder *b);                         /* of what check_release collected */
 void check_overwrite(bk_builder *b, uint32_t slot);       /* before effects: what the local holds will not die */
 void store_local(bk_builder *b, uint32_t slot, bk_val v); /* checks are the caller's */
 bool store_kills(bk_builder *b, uint32_t slot);           /* recording saw the slot's object die here */
@@ -348,5 +359,19 @@ _Noreturn void bk_body_give_up(bk_builder *b);
 _Noreturn void bk_body_unknown(bk_builder *b); /* the instruction must see the body's frame */
 bool bk_leaves_here(const bk_builder *b);
 bool bk_is_hot_place(bk_builder *b); /* the instruction is run about as often as its function */
+/* build_inst.c */
+bk_val inst_new(bk_builder *b, bk_obj *type);
+uint32_t inst_copies(bk_builder *b, uint32_t vid);
+bool holds_inst(const bk_val *v); /* is one, or has one in it */
+bool inst_load(bk_builder *b, const bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self);
+bool inst_can_store(bk_builder *b, const bk_val *o, bk_obj *name, const bk_val *v, int64_t *where);
+void inst_check_store(bk_builder *b, const bk_val *o, int64_t where);
+void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v);
+void inst_force(bk_builder *b, bk_val *v);      /* makes the object; v stands in the state, no effects yet */
+void force_operands(bk_builder *b, uint32_t n); /* the n operands on top hold no virtual instance any more */
+void force_outer_locals(bk_builder *b);         /* nor do the real frame's locals */
+void force_shared(bk_builder *b);               /* nor are there two copies of one */
+void put_home(bk_builder *b, uint32_t slot,
+              bk_ref p); /* the local's home slot, which holds nothing that counts, gets p */
 bool build_builtin(bk_builder *b, const char *name, uint32_t n, bk_val *args, bk_val *out); /* build_builtin.c */
 #endif

@@ -60,6 +60,7 @@ static bool number_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_
 /* self: V_NULL, or anything else when `out` is a function to be called with the owner as its first argument */
 bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self) {
     *self = v_null();
+    if (o->kind == V_INST) return inst_load(b, o, name, method, out, self);
     if (o->kind != V_VAL) return false;
     if (o->konst && o->type == bk_types.t_module) {
         bk_obj *v = bk_assume_module_attr(b->rq.ticket, o->konst, name);
@@ -92,7 +93,7 @@ bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out
 
 bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v) {
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe || v->kind != V_VAL) return false;
-    if (prof(b)->flags & BK_PF_DIES) return false;
+    if (dies_loudly(b)) return false;
     bk_attr at;
     bk_py_attr(b->rq.ticket, o->type, name, true, &at);
     bk_ref base;
@@ -109,10 +110,7 @@ bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v) {
     bk_val oldv = v_volatile(NULL, old);
     /* what is replaced is likely of the same type as what is stored */
     if (simple_type(v->type)) guard_type(b, &oldv, v->type);
-    else {
-        bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, old, bk_py->layout.refcnt);
-        guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
-    }
+    else check_death(b, old);
     check_release(b, o);
     if (v->type == bk_types.t_float && v->num && !v->box) {
         store_float_box(b, old, v, BK_A_INST, base, 0, 0, off);
@@ -122,6 +120,6 @@ bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v) {
     begin_effect(b);
     bk_ref p = take(b, v);
     Estore(b, BK_M_PTR, BK_A_INST, base, 0, 0, off, p);
-    E(b, BK_DECREFN, old, 0);
+    E(b, simple_type(oldv.type) ? BK_DECREFN : BK_DECREFQ, old, 0);
     return true;
 }

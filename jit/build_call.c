@@ -1,5 +1,6 @@
 /* Calls: known builtins, and Python functions that are small enough are inlined. */
 #include "build.h"
+#include <string.h>
 
 enum { CO_VARARGS = 4, CO_VARKEYWORDS = 8 };
 
@@ -32,14 +33,14 @@ static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *func, uint32_t nargs)
     return ci;
 }
 
-/* the arguments (self first, if bound) become the locals of a new abstract frame */
-static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
-    uint32_t nargs = nstack + bound;
-    const bk_codeinfo *ci = inlinable(b, func, nargs);
-    if (!ci) return false;
-    for (uint32_t k = 1; k <= nargs; k++)
-        if (top(b, k)->kind != V_VAL && top(b, k)->kind != V_TUPLE) return false;
-    if (b->body) bk_guard_depth(b);
+static bool passable(bk_builder *b, uint32_t n) {
+    for (uint32_t k = 1; k <= n; k++)
+        if (top(b, k)->kind != V_VAL && top(b, k)->kind != V_TUPLE && top(b, k)->kind != V_INST) return false;
+    return true;
+}
+
+/* a new abstract frame for the function, whose locals are still to be filled; it is not the innermost yet */
+static bk_bframe *new_frame(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
     uint32_t ctx = ctx_inline(b, ci->code);
     uint16_t code = code_number(b, ci);
     bk_bframe *f = &b->st.f[b->st.n];
@@ -52,6 +53,16 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
                      .ctx = ctx,
                      .code = code};
     f->slots = alloc(b, (ci->nlocals + ci->stacksize + 2) * sizeof(bk_val));
+    return f;
+}
+
+/* the arguments (self first, if bound) become the locals of a new abstract frame */
+static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
+    uint32_t nargs = nstack + bound;
+    const bk_codeinfo *ci = inlinable(b, func, nargs);
+    if (!ci || !passable(b, nargs)) return false;
+    if (b->body) bk_guard_depth(b);
+    bk_bframe *f = new_frame(b, func, ci);
     for (uint32_t i = nargs; i-- > 0;) f->slots[i] = pop(b);
     for (uint32_t i = nargs; i < ci->argcount; i++) f->slots[i] = v_konst(b, bk_py_func_default(func, i));
     pop(b);             /* the callable, a constant */
@@ -64,31 +75,57 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
 /* ends the block: a call of n arguments without self gave `out` on this path */
 void call_result(bk_builder *b, uint32_t n, bk_val out) {
     bool owned = false;
-    for (uint32_t i = 1; i <= n; i++) owned |= top(b, i)->own == O_OWNED;
+    for (uint32_t i = 1; i <= n; i++) owned |= top(b, i)->own == O_OWNED || top(b, i)->kind == V_INST;
     if (owned) {
         secure(b, &out);
         begin_effect(b);
     }
     for (uint32_t i = 0; i < n + 2; i++) {
         bk_val v = pop(b);
-        if (v.kind == V_VAL) release(b, &v);
+        if (v.kind == V_VAL || v.kind == V_INST) release(b, &v);
     }
     push(b, out);
     uint32_t next = insn(b)->next;
     flow_goto(b, next, false);
 }
 
+/* A class is called: the instance waits, not made yet, on the caller's stack for __init__ to end. */
+static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
+    bk_obj *init;
+    if (!bk_py_class(b->rq.ticket, type, &init) || !passable(b, n) || (!init && n)) return false;
+    const bk_codeinfo *ci = init ? inlinable(b, init, n + 1) : NULL;
+    if (init && !ci) return false;
+    if (init && b->body) bk_guard_depth(b);
+    bk_bframe *f = init ? new_frame(b, init, ci) : NULL;
+    bk_val self = inst_new(b, type);
+    for (uint32_t i = n; i-- > 0;) f->slots[i + 1] = pop(b);
+    pop(b); /* the class and NULL */
+    pop(b);
+    push(b, self);
+    if (!init) {
+        flow_continue(b, insn(b)->next);
+        return true;
+    }
+    f->slots[0] = self;
+    for (uint32_t i = n + 1; i < ci->argcount; i++) f->slots[i] = v_konst(b, bk_py_func_default(init, i));
+    f->init = true;
+    b->st.n++;
+    f->pc = 0;
+    return true;
+}
+
 static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool bound) {
     const char *name = bk_py_builtin_name(callable);
     if (!name) return false;
     uint32_t n = nstack + bound;
+    if (strcmp(name, "isinstance") != 0 && strcmp(name, "type") != 0) force_operands(b, n);
     bk_val out, *args = top(b, n);
     if (!build_builtin(b, name, n, n ? args : NULL, &out)) return false;
     if (b->ended) return true; /* by call_result, on every path */
     bool owned = false;
     for (uint32_t i = 0; i < n; i++) {
         if (!b->effects) check_release(b, &args[i]);
-        owned |= args[i].own == O_OWNED;
+        owned |= args[i].own == O_OWNED || args[i].kind == V_INST;
     }
     if (owned && !b->effects) {
         secure(b, &out);
@@ -96,7 +133,7 @@ static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool 
     }
     for (uint32_t i = 0; i < n + 2 - bound; i++) {
         bk_val v = pop(b);
-        if (v.kind == V_VAL) release(b, &v);
+        if (v.kind == V_VAL || v.kind == V_INST) release(b, &v);
     }
     push(b, out);
     flow_continue(b, insn(b)->next);
@@ -111,6 +148,7 @@ bool build_call(bk_builder *b) {
     if (!callable->konst || b->kwnames || (prof(b)->flags & BK_PF_GENERIC)) return false;
     if (callable->type == bk_types.t_function)
         return inline_call(b, callable->konst, n, bound) || native_call(b, callable->konst, n, bound);
+    if (callable->type == bk_types.t_type && !bound && call_class(b, callable->konst, n)) return true;
     return call_builtin(b, callable->konst, n, bound);
 }
 
@@ -125,17 +163,31 @@ void build_return(bk_builder *b) {
     }
     bk_bframe *f = TOPF(b);
     if (insn(b)->op == BC_RETURN_CONST) push(b, v_konst(b, insn(b)->value));
-    bool owned = top(b, 1)->own == O_VOLATILE;
-    for (uint32_t i = 0; i < f->ci->nlocals; i++) {
-        check_release(b, &f->slots[i]);
-        owned |= f->slots[i].own == O_OWNED || f->slots[i].kind == V_TUPLE;
+    if (f->init && top(b, 1)->konst != bk_types.t_none) {
+        leave(b, BK_G_VALUE);
+        return;
     }
+    bool owned = top(b, 1)->own == O_VOLATILE;
+    b->returning = true;
+    for (uint32_t i = 0; i < f->ci->nlocals; i++) {
+        const bk_val *l = &f->slots[i];
+        check_release(b, l);
+        owned |= l->own == O_OWNED || l->kind == V_TUPLE || l->kind == V_INST;
+    }
+    b->returning = false;
+    if (b->ndying && dies_loudly(b)) call_instead(b);
+    guard_deaths(b);
     if (owned) {
         begin_effect(b);
         for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);
     }
     bk_val v = pop(b);
+    bool init = f->init;
     b->st.n--;
+    if (init) {
+        flow_continue(b, insn(b)->next);
+        return;
+    }
     push(b, v);
     if (v.kind == V_VAL && !v.type) b->result_of = prof(b);
     flow_continue(b, insn(b)->next);

@@ -133,16 +133,19 @@ static bool num_without_guard(const bk_val *v) {
     return v->num || (v->box && !v->maybe && is_num(v) && v->type != bk_types.t_int);
 }
 
+static bool boxable(const bk_val *v) { return v->kind == V_VAL || v->kind == V_TUPLE || v->kind == V_INST; }
+
 static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pref) {
     *s = (bk_vslot){.repr = R_NULL, .dead = p.dead, .type = v->type, .nd = v->nd, .nd_ok = v->nd_ok};
     if (p.generic) {
         s->type = NULL;
         s->nd_ok = s->simple = false;
         if (p.outer_local) s->repr = R_HOME;
-        else if (v->kind == V_VAL || v->kind == V_TUPLE) s->repr = R_PTR;
-        if (p.outer_local || v->kind == V_VAL || v->kind == V_NULL || v->kind == V_TUPLE) return;
+        else if (boxable(v)) s->repr = R_PTR;
+        if (p.outer_local || v->kind == V_NULL || boxable(v)) return;
     }
-    if (p.outer_local && pref && p.dead && (!v->clean || v->kind == V_NULL || v->simple || simple_type(v->type))) {
+    if (p.outer_local && pref && p.dead && v->kind != V_INST &&
+        (!v->clean || v->kind == V_NULL || v->simple || simple_type(v->type))) {
         s->repr = R_NUM;
         s->type = pref;
         return;
@@ -166,6 +169,7 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
         s->obj = v->obj;
         s->seq = v->seq;
         s->nkids = v->nkids;
+        s->where = v->where;
         if (v->nkids) s->kids = alloc(b, v->nkids * sizeof *s->kids);
         for (int i = 0; i < v->nkids; i++) choose(b, &s->kids[i], &v->kids[i], (place_t){0}, NULL);
         return;
@@ -208,6 +212,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         return false;
     case R_NUM:
         if (p.outer_local && p.dead && v->type != s->type) prefer(b, ver, v, p.slot);
+        if (p.outer_local && p.dead && v->kind == V_INST) return false;
         if (p.outer_local && p.dead) /* what the slot holds may be kept, if nobody waits for its death */
             return !v->clean || v->kind == V_NULL || v->simple || simple_type(v->type);
         if (s->unboxes && boxed_int(v)) return true;
@@ -216,7 +221,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         if (!v->box || v->own == O_CONST) return true;
         return v->own == O_HOMES && !(v->homes & ~s->homes);
     case R_PTR:
-        if (p.generic) return v->kind == V_VAL || v->kind == V_TUPLE;
+        if (p.generic) return boxable(v);
         if (is_char(v) && s->type == v->type) return true;
         if (v->kind != V_VAL || !v->box || v->maybe) return false;
         if (s->type && s->type != v->type) return false;
@@ -225,6 +230,9 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
     case R_VIRT:
         if (v->kind != s->vkind || v->step != s->step || v->obj != s->obj || v->seq != s->seq || v->nkids != s->nkids ||
             (v->own == O_VOLATILE ? O_OWNED : v->own) != s->own || (v->own == O_HOMES && v->homes != s->homes))
+            return false;
+        if (v->kind == V_INST &&
+            (v->type != s->type || (v->nkids && memcmp(v->where, s->where, v->nkids * sizeof *v->where) != 0)))
             return false;
         for (int i = 0; i < v->nkids; i++)
             if (!fits_slot(b, &s->kids[i], &v->kids[i], (place_t){0}, ver)) return false;
@@ -306,7 +314,9 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
                      .obj = s->obj,
                      .seq = s->seq,
                      .nkids = s->nkids,
-                     .type = s->type};
+                     .type = s->type,
+                     .where = s->where};
+        if (s->vkind == V_INST) v.vid = ++b->nvid;
         if (s->nkids) v.kids = alloc(b, s->nkids * sizeof *v.kids);
         for (int i = 0; i < s->nkids; i++) v.kids[i] = slot_value(b, &s->kids[i], (place_t){0}, which);
     }
@@ -348,6 +358,7 @@ static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
         unbox(b, v);
     } else if (s->repr == R_HOME && !v->clean && v->kind != V_NULL && p.outer_local) {
         if (v->kind != V_VAL) force(b, v);
+        if (v->clean) return; /* an instance, made there */
         bk_sync_slot(b, p.slot, v);
     } else if (s->repr == R_VIRT) {
         if (!v->nkids) secure(b, v);
@@ -565,6 +576,7 @@ void flow_goto(bk_builder *b, uint32_t pc, bool back) {
         leave_at(b, pc, BK_G_LOOP_END);
         return;
     }
+    if (f->flow->merge[pc]) force_shared(b);
     bk_state before = b->st;
     trim_loops(b);
     if (!f->flow->merge[pc]) {

@@ -3,10 +3,19 @@
 
 /* boxes the n operands on top; false: one of them cannot be (the instruction is left to the interpreter) */
 bool box_operands(bk_builder *b, uint32_t n) {
+    force_operands(b, n);
     for (uint32_t k = n; k > 0; k--) {
         bk_val *v = top(b, k);
         if (v->kind != V_VAL && v->kind != V_NULL && v->kind != V_TUPLE) return false;
+        bk_ref num = v->num;
+        bool fresh = v->kind == V_VAL && num && !v->box && b->fn->ins[num].op > BK_K_PTR;
         if (v->kind != V_NULL) boxed(b, v);
+        for (uint32_t i = 1; fresh && i < k; i++) { /* one number in two operands is one object */
+            bk_val *o = top(b, i);
+            if (o->kind != V_VAL || o->box || o->num != num || o->type != v->type || o->num2 != v->num2) continue;
+            o->box = v->box;
+            o->own = O_VOLATILE;
+        }
     }
     return !b->ended;
 }

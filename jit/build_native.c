@@ -162,6 +162,7 @@ static void check_arguments(bk_builder *b, uint32_t nargs, const bk_body *want) 
 bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
     uint32_t nargs = nstack + bound, n = 0;
     const bk_codeinfo *ci = b->bodies ? bk_plain_callee(b, func, nargs) : NULL;
+    if (ci) force_operands(b, nargs);
     bk_body want = {.func = func, .ci = ci, .nparams = ci ? ci->argcount : 0};
     if (!ci || ci->argcount > BK_MAXPARAMS || !arguments(b, func, nargs, &want)) return false;
     int number = body_for(b, &want);
@@ -248,8 +249,12 @@ void bk_body_return(bk_builder *b) {
     bk_bframe *f = TOPF(b);
     const bk_param *want = &b->body->result;
     if (insn(b)->op == BC_RETURN_CONST) push(b, v_konst(b, insn(b)->value));
+    else force_operands(b, 1);
     if (!shape_result(b)) return;
+    b->returning = true;
     for (uint32_t i = 0; i < f->ci->nlocals; i++) check_release(b, &f->slots[i]);
+    b->returning = false;
+    guard_deaths(b);
     if (!want->num && !want->konst) boxed(b, top(b, 1));
     begin_effect(b);
     for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);

@@ -296,8 +296,10 @@ bool build_truth(bk_builder *b, bk_val *x, bk_ref *cond) {
         *cond = bk_kb(b->fn, x->nkids != 0);
         return true;
     }
-    if (x->kind != V_VAL || !x->type) return false;
-    if (x->type == bk_types.t_none_type) *cond = bk_kb(b->fn, false);
+    if ((x->kind != V_VAL && x->kind != V_INST) || !x->type) return false;
+    if (bk_py_always_true(b->rq.ticket, x->type)) *cond = bk_kb(b->fn, true);
+    else if (x->kind == V_INST) return false;
+    else if (x->type == bk_types.t_none_type) *cond = bk_kb(b->fn, false);
     else if (x->type == bk_types.t_bool) *cond = unbox(b, x);
     else if (x->type == bk_types.t_int) *cond = E(b, BK_NE, unbox(b, x), KI(b, 0));
     else if (x->type == bk_types.t_float) *cond = E(b, BK_FNE, unbox(b, x), KF(b, 0));

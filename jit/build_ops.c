@@ -22,6 +22,7 @@ static void op_load_fast_pair(bk_builder *b, const bk_insn *in) {
 
 static void op_store_fast(bk_builder *b, const bk_insn *in) {
     uint32_t slot = (uint32_t)in->arg;
+    if (is_outer(b) && top(b, 1)->kind == V_TUPLE) force_operands(b, 1);
     if (store_kills(b, slot)) store_dying(b, slot, pop(b));
     else {
         check_overwrite(b, slot);
@@ -31,6 +32,7 @@ static void op_store_fast(bk_builder *b, const bk_insn *in) {
 }
 
 static void op_store_load(bk_builder *b, const bk_insn *in) {
+    if (is_outer(b) && top(b, 1)->kind == V_TUPLE) force_operands(b, 1);
     if (store_kills(b, (uint32_t)in->arg)) store_dying(b, (uint32_t)in->arg, pop(b));
     else {
         check_overwrite(b, (uint32_t)in->arg);
@@ -46,12 +48,14 @@ static void op_store_load(bk_builder *b, const bk_insn *in) {
 static void op_store_pair(bk_builder *b, const bk_insn *in) {
     uint32_t first = (uint32_t)in->arg, second = in->arg2;
     bool dying = store_kills(b, first) || store_kills(b, second);
+    for (uint32_t k = 1; k <= 2 && is_outer(b); k++)
+        if (top(b, k)->kind == V_TUPLE) force_operands(b, k);
     if (!dying) {
         check_overwrite(b, first);
         check_overwrite(b, second);
     }
     for (uint32_t k = 1; k <= 2; k++)
-        if (top(b, k)->kind != V_VAL) force(b, top(b, k));
+        if (top(b, k)->kind != V_VAL && top(b, k)->kind != V_INST) force(b, top(b, k));
     if (b->ended) return;
     bk_val v = pop(b);
     if (dying) store_dying(b, first, v);
@@ -88,7 +92,7 @@ static void op_pop_top(bk_builder *b) {
     } else {
         check_release(b, t);
         bk_val v = pop(b);
-        if (v.own == O_OWNED || v.kind == V_TUPLE) {
+        if (v.own == O_OWNED || v.kind == V_TUPLE || v.kind == V_INST) {
             begin_effect(b);
             release(b, &v);
         }
@@ -110,8 +114,9 @@ static void op_copy(bk_builder *b, const bk_insn *in) {
         next(b);
         return;
     }
+    if (src->kind == V_TUPLE) force_operands(b, TOPF(b)->sp);
     if (src->kind == V_TUPLE && owns_boxes(src)) boxed(b, src); /* two owners of one item would be counted once */
-    if (src->kind != V_VAL && src->kind != V_NULL && src->kind != V_TUPLE) {
+    if (src->kind != V_VAL && src->kind != V_NULL && src->kind != V_TUPLE && src->kind != V_INST) {
         leave(b, BK_G_NYI);
         return;
     }
@@ -166,6 +171,7 @@ static void op_load_deref(bk_builder *b, const bk_insn *in) {
 }
 
 static void op_store_deref(bk_builder *b, const bk_insn *in) {
+    force_operands(b, 1);
     bk_val cell = load_local(b, (uint32_t)in->arg), *v = top(b, 1);
     if (cell.kind != V_VAL || !cell.box || v->kind != V_VAL) {
         leave(b, BK_G_NYI);
@@ -175,16 +181,13 @@ static void op_store_deref(bk_builder *b, const bk_insn *in) {
     guard(b, E(b, BK_NE, old, KP(b, NULL)), BK_G_UNBOUND);
     bk_val oldv = v_volatile(NULL, old);
     if (simple_type(v->type)) guard_type(b, &oldv, v->type);
-    else {
-        bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, old, bk_py->layout.refcnt);
-        guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
-    }
+    else { check_death(b, old); }
     boxed(b, v);
     begin_effect(b);
     bk_ref p = take(b, v);
     pop(b);
     Estore(b, BK_M_PTR, BK_A_CELL, cell.box, 0, 0, bk_py->cell_value, p);
-    E(b, BK_DECREFN, old, 0);
+    E(b, simple_type(oldv.type) ? BK_DECREFN : BK_DECREFQ, old, 0);
     next(b);
 }
 
@@ -194,7 +197,7 @@ void push_released(bk_builder *b, uint32_t n, bk_val out) {
     bool owned = false, dying = false;
     for (uint32_t k = 1; k <= n; k++) {
         const bk_val *v = top(b, k);
-        owned |= v->own == O_OWNED || v->kind == V_TUPLE;
+        owned |= v->own == O_OWNED || v->kind == V_TUPLE || v->kind == V_INST;
         dying |= v->kind == V_VAL && v->own == O_OWNED && !simple_type(v->type) && !v->konst;
     }
     dying = dying && dies_loudly(b);
@@ -289,8 +292,9 @@ static void op_unary(bk_builder *b, const bk_insn *in) {
     bk_ref c;
     bool done = false;
     learn(b, 1);
-    if (x->kind == V_VAL && !x->clean) {
-        if (in->op == BC_UNARY_NEGATIVE) done = build_unary(b, 0, x, &out);
+    if ((x->kind == V_VAL && !x->clean) || x->kind == V_INST) {
+        if (x->kind != V_VAL && in->op != BC_UNARY_NOT && in->op != BC_TO_BOOL) done = false;
+        else if (in->op == BC_UNARY_NEGATIVE) done = build_unary(b, 0, x, &out);
         else if (in->op == BC_UNARY_INVERT) done = build_unary(b, 1, x, &out);
         else if (build_truth(b, x, &c)) {
             out = v_bool(in->op == BC_UNARY_NOT ? E(b, BK_NOT, c, 0) : c);
@@ -318,21 +322,21 @@ static void op_branch(bk_builder *b, const bk_insn *in) {
             c = bk_kb(b->fn, false);
         else if (x->kind == V_VAL && x->konst) c = bk_kb(b->fn, x->konst == bk_types.t_none);
         else if (x->kind == V_VAL && x->box && !x->maybe) c = E(b, BK_EQ, x->box, KP(b, bk_types.t_none));
-        else if (x->kind == V_TUPLE) c = bk_kb(b->fn, false);
+        else if (x->kind == V_TUPLE || x->kind == V_INST) c = bk_kb(b->fn, false);
         else {
             leave(b, BK_G_NYI);
             return;
         }
         check_release(b, x);
     } else {
-        if (x->kind != V_VAL || !build_truth(b, x, &c)) {
+        if (!build_truth(b, x, &c)) {
             if (!b->ended) build_generic(b);
             return;
         }
         check_release(b, x);
     }
     bk_val v = pop(b);
-    if (v.own == O_OWNED) {
+    if (v.own == O_OWNED || v.kind == V_INST) {
         begin_effect(b);
         release(b, &v);
     }
@@ -357,7 +361,8 @@ static void op_is(bk_builder *b, const bk_insn *in) {
     bk_ref c = 0;
     bool xn = x->kind == V_VAL && x->konst == bk_types.t_none, yn = y->kind == V_VAL && y->konst == bk_types.t_none;
     bk_val *o = xn ? y : x;
-    if ((xn || yn) && o->kind == V_VAL && o->type && o->type != bk_types.t_none_type) c = bk_kb(b->fn, false);
+    if (x->kind == V_INST || y->kind == V_INST) c = bk_kb(b->fn, x->kind == y->kind && x->vid == y->vid);
+    else if ((xn || yn) && o->kind == V_VAL && o->type && o->type != bk_types.t_none_type) c = bk_kb(b->fn, false);
     else if ((xn || yn) && o->kind == V_VAL && o->num && !o->box) c = bk_kb(b->fn, false);
     else {
         if (x->kind != V_VAL || y->kind != V_VAL) {
@@ -375,7 +380,7 @@ static void op_is(bk_builder *b, const bk_insn *in) {
     check_release(b, x);
     check_release(b, y);
     bk_val cy = pop(b), cx = pop(b);
-    if (cx.own == O_OWNED || cy.own == O_OWNED) {
+    if (cx.own == O_OWNED || cy.own == O_OWNED || cx.kind == V_INST || cy.kind == V_INST) {
         begin_effect(b);
         release(b, &cx);
         release(b, &cy);
@@ -395,6 +400,7 @@ static void op_subscr(bk_builder *b) {
 }
 
 static void op_store_subscr(bk_builder *b) {
+    force_operands(b, 3);
     bk_val *key = top(b, 1), *o = top(b, 2), *v = top(b, 3);
     learn(b, 2);
     learn(b, 1);
@@ -419,7 +425,7 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
             else {
                 check_release(b, &owner);
                 secure(b, &out);
-                if (owner.own == O_OWNED) {
+                if (owner.own == O_OWNED || owner.kind == V_INST) {
                     begin_effect(b);
                     release(b, &owner);
                 }
@@ -435,9 +441,30 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
     } else if (!b->ended) build_generic(b);
 }
 
+static void store_inst_attr(bk_builder *b, const bk_insn *in) {
+    bk_val *o = top(b, 1), *v = top(b, 2);
+    int64_t where;
+    if (!inst_can_store(b, o, TOPF(b)->ci->names[in->arg], v, &where)) {
+        build_generic(b);
+        return;
+    }
+    inst_check_store(b, o, where);
+    check_release(b, o);
+    begin_effect(b);
+    bk_val owner = pop(b), value = pop(b);
+    inst_store(b, &owner, where, value);
+    release(b, &owner);
+    next(b);
+}
+
 static void op_store_attr(bk_builder *b, const bk_insn *in) {
     bk_val *o = top(b, 1), *v = top(b, 2);
     learn(b, 1);
+    if (o->kind == V_INST) {
+        store_inst_attr(b, in);
+        return;
+    }
+    force_operands(b, 2);
     if (!(prof(b)->flags & BK_PF_GENERIC) && build_store_attr(b, o, TOPF(b)->ci->names[in->arg], v)) {
         bk_val owner = pop(b);
         pop(b);
@@ -479,7 +506,7 @@ static void op_build_tuple(bk_builder *b, const bk_insn *in) {
     t.kids = alloc(b, (size_t)in->arg * sizeof *t.kids);
     for (int i = in->arg; i-- > 0;) t.kids[i] = pop(b);
     for (int i = 0; i < in->arg; i++)
-        if (t.kids[i].kind != V_VAL && t.kids[i].kind != V_TUPLE) {
+        if (t.kids[i].kind != V_VAL && t.kids[i].kind != V_TUPLE && t.kids[i].kind != V_INST) {
             leave(b, BK_G_NYI);
             return;
         }

@@ -158,7 +158,7 @@ static bool list_store(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     begin_effect(b);
     bk_ref p = take(b, v);
     Estore(b, BK_M_PTR, BK_A_ITEMS, items, i, 8, 0, p);
-    if (was != bk_types.t_bool && was != bk_types.t_none_type) E(b, BK_DECREFN, old, 0);
+    if (was != bk_types.t_bool && was != bk_types.t_none_type) E(b, simple_type(was) ? BK_DECREFN : BK_DECREFQ, old, 0);
     return true;
 }
 

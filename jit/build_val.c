@@ -268,6 +268,10 @@ static void replace_saved(bk_builder *b, const bk_val *v, const bk_val *made) {
 
 void force(bk_builder *b, bk_val *v) {
     if (v->kind == V_VAL || v->kind == V_NULL) return;
+    if (v->kind == V_INST) {
+        inst_force(b, v);
+        return;
+    }
     if (v->kind != V_TUPLE) {
         force_range(b, v);
         *v = v_owned(NULL, KP(b, NULL));
@@ -356,6 +360,37 @@ bk_ref take(bk_builder *b, bk_val *v) {
     return p;
 }
 
+static uint32_t copies_in_locals(bk_builder *b, uint32_t vid) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < TOPF(b)->ci->nlocals; i++) {
+        const bk_val *l = &TOPF(b)->slots[i];
+        n += l->kind == V_INST && l->vid == vid;
+    }
+    return n;
+}
+
+/* the same for all that go with a frame; they may be one object, or hold the same one */
+void guard_deaths(bk_builder *b) {
+    uint32_t n = b->ndying;
+    bk_ref *d = b->dying;
+    b->ndying = 0;
+    if (!(prof(b)->flags & BK_PF_DIES)) {
+        for (uint32_t i = 0; i < n; i++) {
+            bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, d[i], bk_py->layout.refcnt);
+            guard(b, E(b, BK_GT, count, KI(b, n)), BK_G_LAST_REF);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < n; i += 4) {
+        uint32_t left = n - i;
+        bk_ref ok = left == 1 ? CALLH(b, BK_H_quiet_death, d[i])
+                    : left == 2
+                        ? CALLH(b, BK_H_quiet_deaths2, d[i], d[i + 1])
+                        : CALLH(b, BK_H_quiet_deaths4, d[i], d[i + 1], d[i + 2], left > 3 ? d[i + 3] : KP(b, NULL));
+        guard(b, ok, BK_G_DESTRUCTOR);
+    }
+}
+
 /* dropping a reference to the object will not run code: others hold it, or it dies quietly where such deaths were seen
  */
 void check_death(bk_builder *b, bk_ref p) {
@@ -368,17 +403,37 @@ void check_death(bk_builder *b, bk_ref p) {
 }
 
 void check_release(bk_builder *b, const bk_val *v) {
+    if (v->kind == V_INST) { /* its attributes go with its last copy */
+        uint32_t n = inst_copies(b, v->vid);
+        if (n > 1 && !(b->returning && n == copies_in_locals(b, v->vid))) return;
+    }
     for (int i = 0; i < v->nkids; i++) check_release(b, &v->kids[i]);
     if ((v->kind != V_VAL && v->kind != V_SEQIT && v->kind != V_REVERSED) || v->own != O_OWNED ||
         simple_type(v->type) || v->konst)
         return;
-    check_death(b, v->box);
+    if (b->returning && b->ndying < 16) b->dying[b->ndying++] = v->box;
+    else check_death(b, v->box);
+}
+
+static void release_inst(bk_builder *b, bk_val *v) {
+    bk_val gone = *v;
+    *v = v_null();
+    if (inst_copies(b, gone.vid)) return;
+    for (int i = 0; i < gone.nkids; i++) {
+        bk_val kid = gone.kids[i];
+        release(b, &kid);
+    }
 }
 
 void release(bk_builder *b, bk_val *v) {
+    if (v->kind == V_INST) {
+        release_inst(b, v);
+        return;
+    }
     for (int i = 0; i < v->nkids; i++) release(b, &v->kids[i]);
     if (v->own != O_OWNED || !v->box) return;
-    E(b, v->maybe ? BK_XDECREFN : BK_DECREFN, v->box, 0);
+    bool simple = simple_type(v->type) || v->konst || v->maybe;
+    E(b, v->maybe ? BK_XDECREFN : simple ? BK_DECREFN : BK_DECREFQ, v->box, 0);
     v->own = O_NONE;
 }
 
@@ -453,7 +508,7 @@ bool dies_loudly(bk_builder *b) { return (prof(b)->flags & (BK_PF_DIES | BK_PF_L
 bool store_kills(bk_builder *b, uint32_t slot) { return dies_loudly(b) && holds_object(b, slot); }
 
 void check_overwrite(bk_builder *b, uint32_t slot) {
-    if (!is_outer(b)) {
+    if (!is_outer(b) || TOPF(b)->slots[slot].kind == V_INST) {
         check_release(b, &TOPF(b)->slots[slot]);
         return;
     }
@@ -481,12 +536,21 @@ void store_dying(bk_builder *b, uint32_t slot, bk_val v) {
     TOPF(b)->slots[slot] = v;
 }
 
+void put_home(bk_builder *b, uint32_t slot, bk_ref p) {
+    uint64_t bit = home_bit(slot);
+    settle_boxes(b, bit);
+    each_borrower(b, secure_homes, bit);
+    bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
+    Eimm(b, BK_HSTORE, p, slot);
+    drop_home(b, old);
+}
+
 static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     bk_bframe *f = TOPF(b);
     bk_val *l = &f->slots[slot];
     uint64_t bit = home_bit(slot);
     bool object = l->clean && l->kind != V_NULL && !l->simple && !simple_type(l->type);
-    bool keep_unboxed = v.kind == V_VAL && v.num && (!v.box || v.own == O_CONST || v.maybe);
+    bool keep_unboxed = (v.kind == V_VAL && v.num && (!v.box || v.own == O_CONST || v.maybe)) || v.kind == V_INST;
     if (!keep_unboxed && v.kind != V_NULL) boxed(b, &v);
     if (keep_unboxed) {
         if (object || v.own == O_OWNED) {
@@ -497,7 +561,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
         if (object) {
             bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
             Eimm(b, BK_HSTORE, KP(b, NULL), slot);
-            drop_home(b, old);
+            E(b, BK_DECREFQ, old, 0);
         }
         if (v.own == O_OWNED && v.box) { /* owned but perhaps NULL: the slot holds it, or nothing */
             bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
@@ -518,7 +582,8 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     if (v.kind != V_NULL && v.own != O_OWNED) E(b, BK_INCREF, p, 0);
     bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
     Eimm(b, BK_HSTORE, p, slot);
-    if (!(l->clean && l->kind == V_NULL)) drop_home(b, old);
+    if (object) E(b, BK_DECREFQ, old, 0);
+    else if (!(l->clean && l->kind == V_NULL)) drop_home(b, old);
     v.own = v.konst ? O_CONST : O_HOMES;
     v.homes = bit;
     v.clean = true;
@@ -526,17 +591,22 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
 }
 
 void store_local(bk_builder *b, uint32_t slot, bk_val v) {
-    if (is_outer(b)) {
-        store_outer(b, slot, v);
-        return;
-    }
-    bk_val *l = &TOPF(b)->slots[slot];
-    if (l->own == O_OWNED) {
+    bk_val *l = &TOPF(b)->slots[slot], was = *l;
+    if (was.kind == V_INST) { /* the new value first: it may be the same instance */
         begin_effect(b);
         secure(b, &v);
-        release(b, l);
+        if (is_outer(b)) *l = (bk_val){.kind = V_NULL};
     }
-    *l = v;
+    if (is_outer(b)) store_outer(b, slot, v);
+    else {
+        if (was.kind != V_INST && was.own == O_OWNED) {
+            begin_effect(b);
+            secure(b, &v);
+            release(b, &was);
+        }
+        *l = v;
+    }
+    if (was.kind == V_INST) release(b, &was);
 }
 
 /* ---- unknown code
@@ -564,6 +634,13 @@ void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) { /* nobody borrows f
     l->box = 0;
     l->maybe = false;
     l->own = O_NONE;
+}
+
+_Noreturn void call_instead(bk_builder *b) {
+    bk_bframe *caller = &b->st.f[b->st.n - 2];
+    if (b->nnoinline == 256) bk_abort(b, BK_AB_TOO_BIG);
+    b->noinline[b->nnoinline++] = (bk_site){caller->ctx, caller->pc};
+    bk_restart(b);
 }
 
 static bool is_constant(const bk_builder *b, bk_ref r) {
@@ -605,11 +682,8 @@ static void sync_locals(bk_builder *b) {
 
 void unknown_begin(bk_builder *b) {
     if (b->body && b->st.n == 2) bk_body_unknown(b);
-    if (!is_outer(b)) { /* an inlined frame does not exist for whoever looks: call it instead */
-        bk_bframe *caller = &b->st.f[b->st.n - 2];
-        b->noinline[b->nnoinline++] = (bk_site){caller->ctx, caller->pc};
-        bk_restart(b);
-    }
+    if (!is_outer(b)) call_instead(b); /* an inlined frame does not exist for whoever looks */
+    force_outer_locals(b);
     begin_effect(b);
     bk_bframe *f = TOPF(b);
     uint64_t dropped = 0;
@@ -679,7 +753,6 @@ static void assume_seen(bk_builder *b, bk_val *v, const bk_seen *s) {
 /* what was found out about one copy of an object holds for the others */
 static void share_type(bk_builder *b, bk_val *v, uint64_t index) {
     const bk_val *known = top(b, (uint32_t)index);
-    for (int i = 0; i < v->nkids; i++) share_type(b, &v->kids[i], index);
     if (v->kind != V_VAL || v->box != known->box || v->type || v->maybe) return;
     v->type = known->type;
     v->konst = known->konst;
@@ -744,6 +817,17 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         add_slot(b, (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids});
         for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
         return;
+    case V_INST: {
+        add_slot(
+            b, (bk_slot){
+                   .kind = BK_SK_VIRTUAL, .aux = BK_VO_INSTANCE, .nkids = (uint16_t)(1 + 2 * v->nkids), .sub = v->vid});
+        add_slot(b, (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->type)});
+        for (int i = 0; i < v->nkids; i++) {
+            add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = KI(b, v->where[i])});
+            snap_val(b, &v->kids[i], 0);
+        }
+        return;
+    }
     case V_ENUM:
         add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_ENUMERATE, .nkids = 2, .sub = v->obj});
         snap_val(b, &v->kids[0], 0);
@@ -797,6 +881,7 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
                         .first = b->fn->nslots,
                         .resume = last ? resume : f->ci->insns[f->pc].offset};
         if (f->func) sf.func = bk_const(b->fn, f->func);
+        sf.init = f->init;
         for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i + skip == 0 ? k : 0);
         sf.nslots = b->fn->nslots - sf.first;
         b->fn->sframes[first + i] = sf;

@@ -224,6 +224,7 @@ static step memory_op(bk_eval *e, bk_ref r, uint64_t *out) {
     case BK_INCREF:
     case BK_XINCREF: count(e, in->a, 1); return GO;
     case BK_DECREFN:
+    case BK_DECREFQ:
     case BK_XDECREFN: count(e, in->a, -1); return GO;
     case BK_DECREF:
     case BK_XDECREF:

@@ -357,6 +357,7 @@ static void frame(parser *ps) {
     need(ps, "resume"), fr->resume = (uint32_t)number(ps);
     need(ps, "func"), fr->func = (uint32_t)number(ps);
     need(ps, "home"), fr->home = (uint32_t)number(ps);
+    fr->init = at(ps, "init");
     need(ps, ":");
     blanks(ps);
     if (*ps->p == '\n' || !*ps->p) return;

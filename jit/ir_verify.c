@@ -100,6 +100,7 @@ static const char *signature(bk_op op) {
     case BK_DECREF:
     case BK_XDECREF:
     case BK_DECREFN:
+    case BK_DECREFQ:
     case BK_XDECREFN:
     case BK_UNBOXF:
     case BK_UNBOXI:

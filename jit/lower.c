@@ -186,6 +186,7 @@ static bool lower_effect(bk_lw *L, bk_blk blk, bk_ref r, const bk_ins *i, LLVMVa
     case BK_DECREF: bk_box_decref(L, i, false, false); break;
     case BK_XDECREF: bk_box_decref(L, i, true, false); break;
     case BK_DECREFN: bk_box_decref(L, i, false, true); break;
+    case BK_DECREFQ: bk_box_decref_quiet(L, i); break;
     case BK_XDECREFN: bk_box_decref(L, i, true, true); break;
     case BK_BOXF:
     case BK_BOXI: *v = bk_box_new(L, r, i); break;

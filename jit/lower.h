@@ -155,6 +155,7 @@ LLVMValueRef bk_mem_at(bk_lw *L, LLVMValueRef base, int64_t offset);
 /* lower_box.c: references, boxes, type guards, polls */
 void bk_box_incref(bk_lw *L, const bk_ins *i, bool maybe_null);
 void bk_box_decref(bk_lw *L, const bk_ins *i, bool maybe_null, bool number);
+void bk_box_decref_quiet(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_box_new(bk_lw *L, bk_ref r, const bk_ins *i);
 LLVMValueRef bk_box_bool(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_box_unboxf(bk_lw *L, const bk_ins *i);

@@ -35,7 +35,7 @@ void bk_box_incref(bk_lw *L, const bk_ins *i, bool maybe_null) {
 }
 
 /* Immortal counts are negative as int32 in all versions; 0 frees. */
-void bk_box_decref(bk_lw *L, const bk_ins *i, bool maybe_null, bool number) {
+static void decref(bk_lw *L, const bk_ins *i, bool maybe_null, bk_helper dealloc, unsigned lives) {
     const bk_layout *y = L->o->layout;
     LLVMValueRef p = bk_lw_val(L, i->a), zero = LLVMConstInt(L->i32, 0, 0);
     LLVMBasicBlockRef done = skip_null(L, p, maybe_null), mortal = bk_lw_block(L, "ref.down");
@@ -45,11 +45,16 @@ void bk_box_decref(bk_lw *L, const bk_ins *i, bool maybe_null, bool number) {
     LLVMPositionBuilderAtEnd(L->b, mortal);
     LLVMValueRef down = LLVMBuildSub(L->b, n, LLVMConstInt(L->i32, 1, 0), "");
     bk_mem_put(L, down, p, y->refcnt, BK_A_REFCNT);
-    LLVMValueRef weights = bk_lw_weights(L, 1, number ? 4 : 32);
+    LLVMValueRef weights = bk_lw_weights(L, 1, lives);
     bk_lw_branch(L, LLVMBuildICmp(L->b, LLVMIntEQ, down, zero, ""), last, done, weights);
-    bk_call_helper(L, number ? BK_H_dealloc_num : BK_H_dealloc, &p, 1);
+    bk_call_helper(L, dealloc, &p, 1);
     close_part(L, done);
 }
+
+void bk_box_decref(bk_lw *L, const bk_ins *i, bool maybe_null, bool number) {
+    decref(L, i, maybe_null, number ? BK_H_dealloc_num : BK_H_dealloc, number ? 4 : 32);
+}
+void bk_box_decref_quiet(bk_lw *L, const bk_ins *i) { decref(L, i, false, BK_H_dealloc_quiet, 2); }
 
 LLVMValueRef bk_box_new(bk_lw *L, bk_ref r, const bk_ins *i) {
     LLVMValueRef a = bk_lw_val(L, i->a);

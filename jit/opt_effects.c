@@ -26,6 +26,7 @@ bk_writes bk_writes_of(const bk_fn *f, bk_ref r) {
     case BK_INCREF:
     case BK_XINCREF:
     case BK_DECREFN:
+    case BK_DECREFQ:
     case BK_XDECREFN:
     case BK_BOXF:
     case BK_BOXI: return (bk_writes){.classes = M(REFCNT)};

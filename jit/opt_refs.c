@@ -67,6 +67,7 @@ static uint32_t owned_slots(const bk_fn *f, uint32_t snap, bk_ref p) {
             const bk_slot *s = &f->slots[fr->first + k];
             if (s->kind == BK_SK_OWNED && s->a == p) n++;
             /* an iterator that is handed over with its list, or kinds added later: not known here */
+            else if (s->aux && (s->b == p || s->c == p)) n += 2; /* a number with its box */
             else if (s->a == p && s->kind == BK_SK_SEQITER && (s->aux & 2)) n += 2;
         }
     }

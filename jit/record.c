@@ -86,8 +86,11 @@ static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
     bk_obj *key = callable;
     if (bk_py_type(callable) == bk_types.t_method) callable = key = *(bk_obj **)((char *)callable + bk_py->method_func);
     if (bk_py_type(callable) == bk_types.t_function) key = *callee_code = bk_py_func_code(callable);
-    else if (bk_py_type(callable) != bk_types.t_builtin && bk_py_type(callable) != bk_types.t_method_descriptor &&
-             bk_py_type(callable) != bk_types.t_type)
+    else if (bk_py_type(callable) == bk_types.t_type) {
+        bk_obj *init = bk_py_type_function(callable, "__init__");
+        if (init) *callee_code = bk_py_func_code(init);
+    } else if (bk_py_type(callable) != bk_types.t_builtin && bk_py_type(callable) != bk_types.t_method_descriptor &&
+               bk_py_type(callable) != bk_types.t_type)
         key = bk_py_type(callable);
     if (p->callee == key) return;
     if (p->callee) {
@@ -183,9 +186,21 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
         record_death(p, bk_py_home_get(home, (uint32_t)in->arg));
         if (in->op == BC_STORE_FAST_STORE_FAST) record_death(p, bk_py_home_get(home, in->arg2));
         break;
+    case BC_STORE_ATTR:
+        if (depth > 0 && TOP(1)) record_death(p, bk_py_peek_attr(TOP(1), ci->names[in->arg]));
+        /* fall through */
     case BC_POP_TOP:
         if (depth > 0) record_death(p, TOP(1));
         break;
+    case BC_RETURN_VALUE:
+    case BC_RETURN_CONST:
+        for (uint32_t i = 0; i < ci->nlocals; i++) record_death(p, bk_py_home_get(home, i));
+        break;
+    case BC_LOAD_ATTR:
+    case BC_BINARY_OP:
+    case BC_COMPARE_OP:
+        for (int k = 1; k <= (in->op == BC_LOAD_ATTR ? 1 : 2) && depth >= k; k++) record_death(p, TOP(k));
+        goto result;
     case BC_CALL:
     case BC_CALL_KW: {
         int n = in->arg + (in->op == BC_CALL_KW);
