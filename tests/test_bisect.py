@@ -116,7 +116,8 @@ def test_only_the_chosen_loops_are_compiled(tmp_path):
     env = {"BACKEDGE_SYNC": "1", "BACKEDGE_ONLY": str(tmp_path / "only")}
     done = python("-m", "backedge", "run", "p.py", cwd=tmp_path, env=env)
     first, second, third = done.stdout.splitlines()
-    assert "'state': 'compiled'" in first and "left out by BACKEDGE_ONLY" in second and "left out by BACKEDGE_ONLY" in third
+    assert "'state': 'compiled'" in first
+    assert "left out by BACKEDGE_ONLY" in second and "left out by BACKEDGE_ONLY" in third
 
 
 def test_a_list_that_cannot_be_read_is_an_error(tmp_path):
