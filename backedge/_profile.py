@@ -4,9 +4,7 @@ import glob
 import io
 import linecache
 import os
-import shutil
 import sys
-import tempfile
 
 from . import _core, _model, _text
 
@@ -140,11 +138,28 @@ def print_saved(options):
     return 0
 
 
+def _new_folder():
+    """For logs, ours alone. (tempfile would cost as much start-up time as all the rest.)"""
+    base = os.environ.get("TMPDIR") or "/tmp"
+    folder = os.path.join(base, f"backedge-{os.getpid()}-{os.urandom(6).hex()}")
+    os.mkdir(folder, 0o700)
+    return folder
+
+
+def _remove(folder):
+    try:
+        for entry in list(os.scandir(folder)):
+            os.unlink(entry)
+        os.rmdir(folder)
+    except OSError:
+        pass  # a child still writes there: it is in the folder for temporary files
+
+
 def start(options, fd):
     """Begins to profile this process; gives what prints the table at its end."""
     from . import _events
 
-    folder = tempfile.mkdtemp(prefix="backedge-")
+    folder = _new_folder()
     _core.log(options.save or os.path.join(folder, "%d.log"))
     _events.follow_workers()
     _core.sample(options.interval)
@@ -165,7 +180,7 @@ def start(options, fd):
             _text.write(fd, out.getvalue())
         else:
             out.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
     return finish
 
