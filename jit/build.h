@@ -316,6 +316,7 @@ bool build_match(bk_builder *b);     /* build_match.c: MATCH_*, GET_LEN; false: 
 void push_released(bk_builder *b, uint32_t n, bk_val out); /* n operands go, `out` made of them comes */
 void reject_modular(bk_builder *b);                        /* build_num.c: neither of the two operands may be modular */
 void check_modular(bk_builder *b); /* build_num.c: modular ints must not reach this instruction */
+void merge_modular(bk_builder *b); /* nor a place where states merge, which would forget it */
 bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out); /* build_num.c; false: no fast path */
 bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);
 bool build_unary(bk_builder *b, int op, bk_val *x, bk_val *out);

@@ -590,6 +590,7 @@ void flow_goto(bk_builder *b, uint32_t pc, bool back) {
         jump_to(b, v->blk);
         return;
     }
+    merge_modular(b);
     const bk_version *active = NULL;
     for (uint32_t i = 0; back && i < before.nloops; i++) {
         const bk_version *l = b->versions[before.loops[i]];

@@ -57,6 +57,12 @@ void check_modular(bk_builder *b) {
     no_modular(b, m);
 }
 
+void merge_modular(bk_builder *b) {
+    const bk_bframe *f = TOPF(b);
+    for (uint32_t k = 0; k < f->sp; k++)
+        if (f->slots[f->ci->nlocals + k].modular) no_modular(b, &f->slots[f->ci->nlocals + k]);
+}
+
 void reject_modular(bk_builder *b) {
     for (uint32_t k = 1; k <= 2; k++)
         if (top(b, k)->modular) no_modular(b, top(b, k));

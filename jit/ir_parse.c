@@ -231,10 +231,10 @@ static void successors(parser *ps, bk_ins *in) {
 static void tail(parser *ps, bk_ins *in) {
     if (at(ps, "->")) in->snap = numbered(ps, 's');
     while (at(ps, "!")) {
-        static const char *const names[] = {"nsw", "dead", "hoisted", "fpcheck"};
+        static const char *const names[] = {"nsw", "dead", "hoisted", "fpcheck", "onesided"};
         char name[16];
         word(ps, name, sizeof name);
-        in->flags |= (uint8_t)(1u << lookup(ps, name, names, 4));
+        in->flags |= (uint8_t)(1u << lookup(ps, name, names, 5));
     }
     if (at(ps, "@")) in->org = (uint16_t)number(ps);
 }

@@ -105,6 +105,7 @@ static void print_flags(const bk_ins *in, FILE *out) {
     if (in->flags & BK_F_DEAD) fputs(" !dead", out);
     if (in->flags & BK_F_HOISTED) fputs(" !hoisted", out);
     if (in->flags & BK_F_FPCHECK) fputs(" !fpcheck", out);
+    if (in->flags & BK_F_ONESIDED) fputs(" !onesided", out);
 }
 
 static void print_ins(const bk_fn *f, bk_ref r, FILE *out) {

@@ -194,7 +194,7 @@ static bool lower_effect(bk_lw *L, bk_blk blk, bk_ref r, const bk_ins *i, LLVMVa
     case BK_UNBOXF: *v = bk_box_unboxf(L, i); break;
     case BK_UNBOXI: *v = bk_box_unboxi(L, r, i); break;
     case BK_REBOXF: *v = bk_box_refill(L, i); break;
-    case BK_GUARD: bk_exit_unless(L, r, bk_lw_val(L, i->a)); break;
+    case BK_GUARD: bk_exit_guard(L, r, i); break;
     case BK_GTYPE: bk_box_gtype(L, r, i); break;
     case BK_POLL: bk_box_poll(L, r); break;
     case BK_GVALID: bk_box_gvalid(L, r); break;

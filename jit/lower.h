@@ -133,6 +133,7 @@ void bk_flow_branch(bk_lw *L, bk_blk b, const bk_ins *i);
 /* lower_exit.c and lower_cols.c: exits */
 void bk_exits_plan(bk_lw *L);                             /* numbers, columns, tables, the exit block's phis */
 void bk_exit_unless(bk_lw *L, bk_ref r, LLVMValueRef ok); /* the builder goes on where ok held */
+void bk_exit_guard(bk_lw *L, bk_ref r, const bk_ins *i);
 void bk_exit_jump(bk_lw *L, bk_ref r);
 void bk_exit_stress(bk_lw *L, bk_ref r); /* before the instruction does anything */
 void bk_exits_finish(bk_lw *L);          /* fills phis, stores columns, returns the number */

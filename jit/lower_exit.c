@@ -74,6 +74,23 @@ void bk_exit_unless(bk_lw *L, bk_ref r, LLVMValueRef ok) {
     bk_lw_branch(L, ok, bk_lw_block(L, "ok"), L->x.block, L->weights_exit);
 }
 
+/* A guard on (a ? true : b), a being a range test of what is mostly in range: two branches, of which the first is well
+ * predicted. One on both conditions would make each of them a value. */
+void bk_exit_guard(bk_lw *L, bk_ref r, const bk_ins *i) {
+    const bk_ins *c = &L->fn->ins[i->a];
+    if (!(i->flags & BK_F_ONESIDED) || c->op != BK_SELECT || L->fn->ins[c->b].op != BK_K_I1) {
+        bk_exit_unless(L, r, bk_lw_val(L, i->a));
+        return;
+    }
+    LLVMBasicBlockRef rare = bk_lw_block(L, "rare"), on = bk_lw_block(L, "ok");
+    LLVMValueRef other = bk_lw_val(L, c->c);
+    bk_lw_branch(L, bk_lw_val(L, c->a), on, rare, L->weights_exit);
+    LLVMPositionBuilderAtEnd(L->b, rare);
+    bk_exit_unless(L, r, other);
+    LLVMBuildBr(L->b, on);
+    LLVMPositionBuilderAtEnd(L->b, on);
+}
+
 void bk_exit_jump(bk_lw *L, bk_ref r) {
     add_edge(L, r);
     LLVMBuildBr(L->b, L->x.block);
@@ -98,6 +115,7 @@ static bool tests_effect(bk_lw *L, bk_ref r, int depth) {
 static bool may_stress(bk_lw *L, bk_ref r) {
     const bk_ins *i = &L->fn->ins[r];
     if (L->fn->snaps[i->snap].kind == BK_SNAP_RAISE) return false;
+    if (i->flags & BK_F_ONESIDED) return false;
     if (i->op == BK_POLL || i->op == BK_GVALID || i->op == BK_NCALL) return false;
     return !(i->op == BK_GUARD && tests_effect(L, i->a, 4));
 }

@@ -358,3 +358,47 @@ def overflow_in_the_middle_of_an_expression(n):
         x = y % (1 << 40) + 1
         out.append(y)
     return hash(tuple(out)), x
+
+
+@case((1, 60), (3, 60), (2**61 + 1, 4), (3074457345618258602, 3), (3074457345618258603, 3), (-(2**62), 70))
+def both_sides_of_a_branch_compute(start, n):
+    """A branch that goes both ways becomes a selection; what overflows on a side that is not taken does not count."""
+    x = start
+    ups = downs = 0
+    seen = []
+    for i in range(80):
+        if i >= n:
+            x = start
+        if x % 2 == 0:
+            x = x // 2
+        else:
+            x = 3 * x + 1
+        if x > 40:
+            ups += 1
+        else:
+            downs -= i
+        seen.append(x)
+    return x, ups, downs, seen
+
+
+@case((40,))
+def count_that_overflows_on_one_side(n):
+    a = 2**63 - 12
+    b = -(2**63) + 9
+    for i in range(n):
+        if i % 2:
+            a += 1
+        else:
+            b -= 1
+        if i & 2:
+            a += i & 1
+    return a, b
+
+
+@case((2**62 // 7,), (-(2**62) // 7,))
+def linear_then_too_large(start):
+    out = []
+    for i in range(60):
+        y = (start + i) * 7 + 11 if i < 40 else (start * 2 + i) * 7 - 11
+        out.append(y)
+    return out
