@@ -38,6 +38,18 @@ static double cost_ms(const bk_region *r) {
     return r->build_ms + r->opt_ms + r->code.lower_ms + r->code.opt_ms + r->code.emit_ms;
 }
 
+/* is code for a loop inside or around a on its way? */
+static bool awaited(const bk_codestate *s, const bk_anchor *a) {
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        const bk_anchor *o = &s->anchors[i];
+        if (o != a && o->job &&
+            (bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)o->header) ||
+             bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header)))
+            return true;
+    }
+    return false;
+}
+
 /* What compiling a is likely to cost, judged by the code there is inside and around it; 0: there is none. */
 static double likely_ms(const bk_codestate *s, const bk_anchor *a) {
     double inside = 0, around = 0;
@@ -72,7 +84,9 @@ void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
     a->passed_native = s->native;
 }
 
-bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) { return enough(s, a, likely_ms(s, a)); }
+bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) {
+    return !s->params.worth || (!awaited(s, a) && enough(s, a, likely_ms(s, a)));
+}
 
 /* half: an exit that was taken several times will be again */
 bool bk_worth_again(const bk_codestate *s, const bk_anchor *a, const bk_region *r) {
