@@ -230,6 +230,7 @@ bk_obj *bk_py_frame_code(bk_frame *f); /* borrowed */
 bk_obj *bk_py_frame_func(bk_frame *f); /* the function object, borrowed; NULL if it has none */
 bk_obj *bk_py_frame_globals(bk_frame *f);
 bk_obj *bk_py_frame_builtins(bk_frame *f);
+bool bk_py_frame_nested(bk_frame *f);               /* one of the next frames outside runs the same code */
 void **bk_py_frame_home(bk_frame *f);               /* localsplus */
 bk_obj *bk_py_home_get(void **home, uint32_t slot); /* borrowed, NULL empty (tags removed) */
 int bk_py_frame_depth(bk_frame *f);                 /* operand stack depth during JUMP and PY_START */

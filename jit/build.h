@@ -358,6 +358,7 @@ void bk_body_entry(bk_builder *b);
 void bk_body_return(bk_builder *b);
 _Noreturn void bk_body_give_up(bk_builder *b);
 _Noreturn void bk_body_unknown(bk_builder *b); /* the instruction must see the body's frame */
+bool bk_calls_python(bk_builder *b);           /* recording saw this call run a Python function */
 bool bk_leaves_here(const bk_builder *b);
 bool bk_is_hot_place(bk_builder *b); /* the instruction is run about as often as its function */
 /* build_inst.c */

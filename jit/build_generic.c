@@ -108,6 +108,7 @@ static void generic_call(bk_builder *b, uint32_t n, uint32_t kw) {
     }
     bk_val *lo = top(b, n + 2 + kw), *hi = top(b, n + 1 + kw);
     bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
+    if (b->rq.header < 0 && bk_is_hot_place(b) && bk_calls_python(b)) bk_abort(b, BK_AB_CALLS);
     unknown_begin(b);
     bk_ref callable = (bk_py->null_first && !bound ? hi : lo)->box;
     if (bound) {

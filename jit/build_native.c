@@ -100,6 +100,11 @@ static _Noreturn void verdict(bk_builder *b, bool failed, bk_param result) {
 
 void bk_body_give_up(bk_builder *b) { verdict(b, true, b->body->result); }
 
+bool bk_calls_python(bk_builder *b) {
+    const bk_obj *callee = prof(b)->callee;
+    return callee && bk_py_type((bk_obj *)callee) == bk_py_type(TOPF(b)->ci->code);
+}
+
 bool bk_is_hot_place(bk_builder *b) { return prof(b)->visits * 4 >= TOPF(b)->prof[0].visits; }
 
 void bk_body_unknown(bk_builder *b) {

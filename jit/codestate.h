@@ -9,10 +9,10 @@
 
 typedef enum { A_COLD, A_RECORDING, A_COMPILING, A_COMPILED, A_FAILED, A_BLACKLISTED } bk_anchorstate;
 
-/* A place where a region may begin: a loop header. */
+/* A place where a region may begin: a loop header, or the start of the function. */
 typedef struct {
     bk_codestate *of;
-    int32_t header; /* instruction */
+    int32_t header; /* instruction; -1: the function's start */
     bk_anchorstate state;
     int64_t count; /* back edges since it was last reset */
     int64_t threshold;
@@ -53,8 +53,11 @@ struct bk_codestate {
     uint64_t rec_session; /* the recording that last watched this code */
     bk_anchor *rec_for;   /* the loop that the recording is for */
     unsigned events;      /* as set now */
-    bk_anchor *anchors;
+    bk_anchor *anchors;   /* loops */
     uint32_t nanchors;
+    bk_anchor start;
+    bool no_start;              /* it is not worth to enter at the start */
+    bool recursive;             /* a call of it was seen inside another */
     uint64_t native;            /* clock ticks spent in native code, estimated */
     bk_codestate *next, **prev; /* all states */
     bk_codestate *rec_next;     /* those whose recording `rec_root` started */
@@ -72,6 +75,15 @@ static inline bool bk_anchor_tried(const bk_anchor *a) { return a->header >= 0 |
 
 extern bk_codestate *bk_codestates;
 bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);
+/* all places of a code object: for (uint32_t i = 0; i <= s->nanchors; i++) */
+static inline bk_anchor *bk_anchor_number(bk_codestate *s, uint32_t i) {
+    return i < s->nanchors ? &s->anchors[i] : &s->start;
+}
+
+/* start.c */
+bool bk_start_possible(const bk_codeinfo *ci);
+bool bk_start_pays(const bk_codestate *s);     /* by what is known after some calls */
+bool bk_start_recorded(const bk_codestate *s); /* a return was seen */
 
 typedef struct {
     /* clang-format off */

@@ -44,6 +44,7 @@ bk_codestate *bk_codestate_new(bk_obj *code) {
     if (!s->anchors || !s->left) goto fail;
     for (uint32_t i = 0, n = 0; i < s->ci->ninsns; i++)
         if (s->flow->header[i]) s->anchors[n++] = (bk_anchor){.of = s, .header = (int32_t)i};
+    s->start = (bk_anchor){.of = s, .header = -1};
     s->params = bk_config;
     s->next = bk_codestates;
     s->prev = &bk_codestates;
@@ -78,8 +79,8 @@ static void unlink_region(bk_anchor *a, bk_region *r) {
 }
 
 static void drop_code(bk_codestate *s) {
-    for (uint32_t i = 0; i < s->nanchors; i++) {
-        bk_anchor *a = &s->anchors[i];
+    for (uint32_t i = 0; i <= s->nanchors; i++) {
+        bk_anchor *a = bk_anchor_number(s, i);
         drop_job(a);
         a->state = A_COLD;
         a->count = 0;
@@ -111,7 +112,7 @@ void bk_codestate_free(bk_codestate *s) {
     if (s->next) s->next->prev = s->prev;
     bk_profile_free(s->prof, s->ci);
     bk_arena_free(&s->arena);
-    for (uint32_t i = 0; i < s->nanchors; i++) bk_loopstat_free(&s->anchors[i].past);
+    for (uint32_t i = 0; i <= s->nanchors; i++) bk_loopstat_free(&bk_anchor_number(s, i)->past);
     free(s->anchors);
     free(s->left);
     free(s);
@@ -123,8 +124,15 @@ bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc) {
     return NULL;
 }
 
+static unsigned wanted_events(const bk_codestate *s) {
+    unsigned ev = s->recording ? BK_EV_INSN : 0u;
+    if (s->enabled) ev |= BK_EV_JUMP;
+    if (s->enabled && !s->no_start && s->start.state != A_BLACKLISTED) ev |= BK_EV_START;
+    return ev;
+}
+
 static int set_events(bk_codestate *s, bool rearm) {
-    unsigned ev = (s->enabled ? BK_EV_JUMP : 0u) | (s->recording ? BK_EV_INSN : 0u);
+    unsigned ev = wanted_events(s);
     if (ev == s->events && !rearm) return 0;
     s->events = ev;
     return bk_py_set_events(s->code, ev, rearm);
@@ -144,6 +152,8 @@ int bk_driver_enable(bk_obj *code, const bk_params *params) {
         return 0;
     }
     for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].threshold = s->params.threshold;
+    s->start.threshold = s->params.call_threshold;
+    s->no_start = !bk_start_possible(s->ci);
     s->enabled = true;
     return set_events(s, false);
 }
@@ -191,6 +201,7 @@ static void record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
         bk_tell(BK_EVT_RECORDING, for_, NULL, 0);
         bk_count.recordings++;
         for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].rec_visits = s->anchors[i].rec_new = 0;
+        s->start.rec_visits = s->start.rec_new = 0;
     }
     set_events(s, true);
 }
@@ -263,7 +274,7 @@ static bool budget_left(const bk_codestate *s) {
     return spent <= 25 + elapsed * (double)s->params.compile_percent / 100;
 }
 
-static void publish(bk_codestate *s, bk_anchor *a) {
+static void publish(bk_anchor *a) {
     bk_region *r = a->job, *old = a->replaces;
     a->job = a->replaces = NULL;
     bk_count.opt_ms += r->opt_ms;
@@ -273,7 +284,7 @@ static void publish(bk_codestate *s, bk_anchor *a) {
     const double ms[] = {r->build_ms, r->opt_ms, r->code.lower_ms, r->code.opt_ms, r->code.emit_ms};
     for (int i = 0; i < 5; i++) a->ms[i] += ms[i];
     if (r->failed) {
-        failed(a, r->failed, s->ci->insns[a->header].line, r->error);
+        failed(a, r->failed, bk_anchor_line(a), r->error);
         bk_region_drop(r);
         return;
     }
@@ -328,6 +339,13 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         failed(a, why, line, NULL);
         return;
     }
+    if (a->header < 0 && s->recursive && !fn->nbodies) { /* then it would be entered at each call */
+        bk_fn_free(fn);
+        bk_ticket_free(t);
+        free(checks);
+        failed(a, BK_AB_CALLS, bk_anchor_line(a), NULL);
+        return;
+    }
     bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
         failed(a, BK_AB_MEMORY, 0, NULL);
@@ -346,7 +364,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     bk_count.compiles++;
     bk_tell(BK_EVT_COMPILING, a, r, 0);
     bk_worker_submit(r, on_this_thread(s));
-    if (r->done) publish(s, a);
+    if (r->done) publish(a);
 }
 
 static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
@@ -468,15 +486,15 @@ static bool has_inner(const bk_codestate *s, const bk_anchor *a) {
 static bool leaves_loop(const bk_codestate *s, const bk_anchor *a, const bk_fn *fn, const bk_exit *x) {
     const bk_snap *sn = &fn->snaps[x->snap];
     uint32_t resume = fn->sframes[sn->frame].resume / 2;
-    if (sn->nframes != 1 || fn->codes[fn->sframes[sn->frame].code] != s->code || resume >= s->ci->nbytes ||
-        s->ci->index[resume] == 0xffff)
+    if (a->header < 0 || sn->nframes != 1 || fn->codes[fn->sframes[sn->frame].code] != s->code ||
+        resume >= s->ci->nbytes || s->ci->index[resume] == 0xffff)
         return false;
     return !bk_in_body(s->flow, (uint32_t)a->header, s->ci->index[resume]);
 }
 
 /* records again, in all code of the region, to build it anew with what is seen */
 static void relearn(bk_codestate *s, bk_anchor *a, const bk_region *r) {
-    a->relearn = has_inner(s, a) ? 2 : 8;
+    a->relearn = a->header >= 0 && has_inner(s, a) ? 2 : 8;
     a->relearn_of = (bk_region *)r;
     bk_count.recompiles++;
     record_start(s, s, a);
@@ -559,6 +577,10 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
+    if (a->header < 0 && sample && !early) { /* a long call makes up for short ones */
+        uint64_t credit = spent / 1200 * EVERY;
+        a->early -= credit < a->early ? (uint32_t)credit : a->early;
+    }
     s->native += r->entries < FIRST ? spent : spent * EVERY;
     r->inside--;
     if (words > 4096) free(buf);
@@ -581,6 +603,16 @@ static void invalidated(bk_anchor *a, bk_region *r) {
     bk_region_drop(r);
 }
 
+/* what has happened to the place's code since its last event */
+static void settle(bk_anchor *a) {
+    a->back_edges++;
+    if (a->job && __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) publish(a);
+    for (bk_region *r = a->region, *next; r; r = next) {
+        next = r->other;
+        if (!r->valid) invalidated(a, r);
+    }
+}
+
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     bk_fixed_clock += BK_EVENT_TICKS;
     bk_codestate *s = bk_py_codestate(code, false);
@@ -589,12 +621,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     uint16_t pc = s->ci->index[to / 2];
     bk_anchor *a = pc == 0xffff ? NULL : bk_anchor_at(s, pc);
     if (!a || a->state == A_BLACKLISTED) return BK_DISABLE;
-    a->back_edges++;
-    if (a->job && __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) publish(s, a);
-    for (bk_region *r = a->region, *next; r; r = next) {
-        next = r->other;
-        if (!r->valid) invalidated(a, r);
-    }
+    settle(a);
     if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s, a)))) {
         bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !waited(s, a);
         if (news) a->relearn = 1;
@@ -624,10 +651,48 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     return BK_KEEP;
 }
 
+/* Is it time to compile what recording saw of the function? All its paths and a return should have been seen. */
+static void recording_start(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    enum { LEAST = 8, MOST = 4096 };
+    a->rec_visits++;
+    bool enough = covered(a) && a->rec_visits >= LEAST && bk_start_recorded(s);
+    if (a->state != A_RECORDING || s->rec_root != s || (!enough && a->rec_visits < MOST)) return;
+    if (budget_left(s)) compile(s, a, f, NULL);
+    record_stop(s);
+}
+
+static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    s->recursive = s->recursive || bk_py_frame_nested(f);
+    if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone or the budget was spent */
+        compile(s, a, f, NULL);
+        return BK_KEEP;
+    }
+    if (++a->count < a->threshold) return BK_KEEP;
+    if (!bk_start_pays(s)) {
+        s->no_start = true;
+        return BK_DISABLE;
+    }
+    a->state = A_RECORDING;
+    record_start(s, s, a);
+    return BK_KEEP;
+}
+
 int bk_on_start(bk_obj *code, bk_frame *f) {
-    (void)code;
-    (void)f;
-    return BK_DISABLE;
+    bk_fixed_clock += BK_EVENT_TICKS;
+    bk_codestate *s = bk_py_codestate(code, false);
+    if (!s || !s->enabled || s->no_start || s->start.state == A_BLACKLISTED) return BK_DISABLE;
+    if (paused || bk_config.off) return BK_KEEP;
+    bk_anchor *a = &s->start;
+    settle(a);
+    if (a->relearn && --a->relearn == 0) {
+        record_stop(s);
+        if (a->relearn_of) compile(s, a, f, a->relearn_of);
+    }
+    if (!a->region && !a->job) {
+        if (!s->recording) return start_counted(s, a, f);
+        recording_start(s, a, f);
+    }
+    return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
 }
 
 /* ---- the process
@@ -636,8 +701,10 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
 void bk_driver_drain(void) {
     bk_worker_wait();
     for (bk_codestate *s = bk_codestates; s; s = s->next)
-        for (uint32_t i = 0; i < s->nanchors; i++)
-            if (s->anchors[i].job && s->anchors[i].job->done) publish(s, &s->anchors[i]);
+        for (uint32_t i = 0; i <= s->nanchors; i++) {
+            bk_anchor *a = bk_anchor_number(s, i);
+            if (a->job && a->job->done) publish(a);
+        }
 }
 
 void bk_driver_stop(void) {
@@ -650,8 +717,8 @@ void bk_driver_after_fork(bool child) { bk_worker_after_fork(child); }
 
 /* code that is running now leaves at its next test: a tool wants to see what follows */
 static void stop_running(bk_codestate *s) {
-    for (uint32_t i = 0; i < s->nanchors; i++)
-        for (bk_region *r = s->anchors[i].region; r; r = r->other)
+    for (uint32_t i = 0; i <= s->nanchors; i++)
+        for (bk_region *r = bk_anchor_number(s, i)->region; r; r = r->other)
             if (r->inside) r->valid = 0;
 }
 
@@ -661,7 +728,7 @@ void bk_driver_pause(bool pause) {
     for (bk_codestate *s = bk_codestates; s; s = s->next) {
         if (pause && s->recording) s->recording = false;
         if (pause) stop_running(s);
-        unsigned ev = pause ? 0 : s->enabled ? BK_EV_JUMP : 0;
+        unsigned ev = pause ? 0 : wanted_events(s);
         if (ev == s->events) continue;
         s->events = ev;
         if (bk_py_set_events(s->code, ev, false) < 0) return;

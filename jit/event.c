@@ -91,14 +91,16 @@ void bk_events_after_fork(void) {
     finished = false;
     if (!bk_listening) return;
     for (bk_codestate *s = bk_codestates; s; s = s->next)
-        for (uint32_t i = 0; i < s->nanchors; i++) reset_counts(&s->anchors[i]);
+        for (uint32_t i = 0; i <= s->nanchors; i++) reset_counts(bk_anchor_number(s, i));
 }
 
 void bk_tell_last(bk_codestate *s) {
     if (!bk_listening || finished) return;
-    for (uint32_t i = 0; i < s->nanchors; i++)
-        if (s->anchors[i].back_edges || s->anchors[i].abort || s->anchors[i].ticks[BK_TICK_INTERPRETED])
-            bk_event_tell(BK_EVT_LOOP, &s->anchors[i], NULL, 0);
+    for (uint32_t i = 0; i <= s->nanchors; i++) {
+        const bk_anchor *a = bk_anchor_number(s, i);
+        if (bk_anchor_tried(a) && (a->back_edges || a->abort || a->ticks[BK_TICK_INTERPRETED]))
+            bk_event_tell(BK_EVT_LOOP, a, NULL, 0);
+    }
 }
 
 void bk_events_finish(void) {

@@ -182,10 +182,10 @@ void bk_driver_explain(bk_obj *code, bk_writer *w) {
     w->num(w->ctx, "line", ci ? ci->firstline : 0);
     w->num(w->ctx, "enabled", s && s->enabled);
     w->list(w->ctx, "loops");
-    for (uint32_t i = 0; s && i < s->nanchors; i++) {
-        if (!bk_anchor_tried(&s->anchors[i])) continue;
+    for (uint32_t i = 0; s && i <= s->nanchors; i++) {
+        if (!bk_anchor_tried(bk_anchor_number(s, i))) continue;
         w->dict(w->ctx, NULL);
-        bk_explain_anchor(w, &s->anchors[i]);
+        bk_explain_anchor(w, bk_anchor_number(s, i));
         w->end(w->ctx);
     }
     w->end(w->ctx);

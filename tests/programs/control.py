@@ -288,7 +288,7 @@ def missing_argument_late(n, k):
     return s
 
 
-@case((20,), compiled=False)  # a function without a loop is compiled only where a compiled loop calls it
+@case((20,))
 def recursion_fib(n):
     if n < 2:
         return n

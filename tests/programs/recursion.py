@@ -25,7 +25,7 @@ def fib_summed(n):
     return s
 
 
-@case((12,), (12.0,), (True,), (14,), compiled=False)
+@case((12,), (12.0,), (True,), (14,))
 def fib_alone(n):
     if n < 2:
         return n
