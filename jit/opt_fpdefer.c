@@ -4,7 +4,9 @@
  * The test stands where the loop (a strip of it) ends; if a result was not finite, the interpreter runs it again from
  * the preheader's entry snapshot, and NumPy warns at the right place. A loop that stores keeps an undo log and first
  * takes its stores back, so that code that a warning runs, or an error that it becomes, sees the arrays as they should
- * be. */
+ * be.
+ *
+ * Where nothing else keeps a loop from becoming vectors, overflow checks of sums and differences are deferred, too. */
 #include "opt_undo.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,9 @@ typedef struct {
     bk_blk sum_head;
     bk_ref sums[MAX_SUMS]; /* header phis to be tested at the end */
     uint32_t nsums;
+    bk_ref isums[MAX_SUMS]; /* header phis that are sums of ints */
+    uint32_t nisums;
+    bool ints;               /* there are overflow checks */
     bk_blk sides[MAX_SIDES]; /* blocks outside that leave from inside the body */
     uint32_t nsides;
 } defer;
@@ -38,6 +43,11 @@ static bool check_ins(defer *x, bk_ref r) {
     case BK_GUARD:
         if (!(in->flags & BK_F_FPCHECK)) return false;
         x->nguards++;
+        return true;
+    case BK_ADDOV:
+    case BK_SUBOV:
+        x->nguards++;
+        x->ints = true;
         return true;
     case BK_STORE: x->stores = true; return in->alias == BK_A_DATA;
     case BK_JMP:
@@ -70,6 +80,41 @@ static bool log_pays(const defer *x) {
     return true;
 }
 
+static uint32_t uses_inside(const defer *x, bk_ref v) {
+    const bk_fn *f = x->f;
+    uint32_t uses = 0;
+    for (uint32_t i = 0; i < x->l->nblocks; i++)
+        for (uint32_t k = 0; k < f->blocks[x->l->blocks[i]].nins; k++) {
+            bk_ref r = f->blocks[x->l->blocks[i]].ins[k];
+            for (uint32_t p = 0, n = bk_nopnds(f, r); p < n; p++) uses += *bk_opnd(f, r, p) == v;
+        }
+    return uses;
+}
+
+/* phi = phi + something, and neither is used for anything else */
+static bool sums_ints(const defer *x, bk_ref phi) {
+    const bk_fn *f = x->f;
+    bk_ref next = f->args[f->ins[phi].a + 1];
+    const bk_ins *in = &f->ins[next];
+    return in->op == BK_ADDOV && (in->a == phi) != (in->b == phi) && uses_inside(x, phi) == 1 &&
+           uses_inside(x, next) == 1;
+}
+
+/* Deferred overflow checks cost more than they save in a loop that stays scalar. */
+static bool vectors_likely(const defer *x) {
+    const bk_fn *f = x->f;
+    const bk_block *h = &f->blocks[x->l->head];
+    if (x->nsides || !log_pays(x) || !h->most || h->most > 1024 || x->l->nblocks > 2) return false;
+    for (uint32_t i = 0; i < h->nins && f->ins[h->ins[i]].op == BK_PHI; i++) {
+        bk_ref phi = h->ins[i], next = f->args[f->ins[phi].a + 1];
+        bk_iv iv;
+        if (!bk_variant(x->l, next) || f->ins[next].block == x->l->head || !uses_inside(x, phi)) continue;
+        if (!(bk_iv_get(x->l, phi, x->body, &iv) && iv.fixed && f->ins[next].op == BK_ADD) && !sums_ints(x, phi))
+            return false;
+    }
+    return true;
+}
+
 static bool check_successors(defer *x, bk_blk b) {
     const bk_block *bl = &x->f->blocks[b];
     for (uint32_t s = 0; s < bl->nsucc; s++) {
@@ -98,6 +143,7 @@ static bool check_shape(defer *x) {
         /* a header that does the work and leaves after it: its phis are not the last values */
         if (i == 0 && (x->nguards || x->stores)) return false;
     }
+    if (x->ints && !vectors_likely(x)) return false;
     return x->nguards > 0 && (!x->stores || (!x->nsides && log_pays(x)));
 }
 
@@ -188,10 +234,45 @@ static bk_ref sign_of_bad(defer *x, bk_blk b, uint32_t *at, bk_ref v, bk_ref c) 
     return put(x, b, at, BK_B2I, put(x, b, at, BK_NOT, c, 0), 0);
 }
 
+/* the int sum that r adds to, 0: none */
+static bk_ref int_sum(const defer *x, bk_ref r) {
+    const bk_block *h = &x->f->blocks[x->l->head];
+    for (uint32_t i = 0; i < h->nins && x->f->ins[h->ins[i]].op == BK_PHI; i++)
+        if (x->f->args[x->f->ins[h->ins[i]].a + 1] == r && sums_ints(x, h->ins[i])) return h->ins[i];
+    return 0;
+}
+
+/* The checked sum or difference r becomes a wrapping one; returns what is not 0 if it may have overflowed. At most 1024
+ * terms of less than 2^52 added to less than 2^62 do not; the terms of a running sum are tested for that, as a
+ * reduction may not look at the sum itself. */
+static bk_ref uncheck(defer *x, bk_blk b, uint32_t *at, bk_ref r) {
+    bk_fn *f = x->f;
+    bk_ref sum = x->nisums < MAX_SUMS ? int_sum(x, r) : 0;
+    bk_ins *in = &f->ins[r];
+    bool add = in->op == BK_ADDOV;
+    bk_ref p = in->a, q = in->b;
+    in->op = add ? BK_ADD : BK_SUB;
+    in->snap = 0;
+    in->imm = 0;
+    if (sum) {
+        bk_ref v = p == sum ? q : p;
+        x->isums[x->nisums++] = sum;
+        return put(x, b, at, BK_SHR, put(x, b, at, BK_XOR, v, put(x, b, at, BK_SAR, v, bk_ki(f, 63))), bk_ki(f, 52));
+    }
+    bk_ref one = put(x, b, at, BK_XOR, p, r), two = put(x, b, at, BK_XOR, add ? q : p, add ? r : q);
+    return put(x, b, at, BK_SHR, put(x, b, at, BK_AND, one, two), bk_ki(f, 63));
+}
+
 static void collect(defer *x, bk_blk b, bk_ref bad) {
     bk_fn *f = x->f;
     for (uint32_t i = 0; i < f->blocks[b].nins && !f->oom; i++) {
         bk_ref r = f->blocks[b].ins[i];
+        if (f->ins[r].op == BK_ADDOV || f->ins[r].op == BK_SUBOV) {
+            i++;
+            bk_ref over = uncheck(x, b, &i, r);
+            bad = put(x, b, &i, BK_OR, bad, over);
+            i--;
+        }
         if (f->ins[r].op != BK_GUARD) continue;
         bk_drop(x->o, r);
         x->o->st->fpdeferred++;
@@ -223,6 +304,11 @@ static bk_ref all_finite(defer *x, bk_blk b, uint32_t *at, bk_blk from) {
     bk_ref fine = put(x, b, at, BK_EQ, x->out[from], bk_ki(x->f, 0));
     for (uint32_t k = 0; k < x->nsums; k++)
         fine = put(x, b, at, BK_AND, fine, put(x, b, at, BK_FFINITE, sum_at(x, x->sums[k], from), 0));
+    for (uint32_t k = 0; k < x->nisums; k++) {
+        bk_ref start = x->f->args[x->f->ins[x->isums[k]].a];
+        bk_ref small = put(x, b, at, BK_ADD, start, bk_ki(x->f, INT64_C(1) << 62));
+        fine = put(x, b, at, BK_AND, fine, put(x, b, at, BK_ULT, small, bk_ki(x->f, INT64_MIN)));
+    }
     return fine;
 }
 
@@ -234,7 +320,7 @@ static void test_at(defer *x, bk_blk b, bk_blk from) {
     bk_ref g = put(x, b, &at, BK_GUARD, all_finite(x, b, &at, from), 0);
     if (!g) return;
     f->ins[g].snap = x->snap;
-    f->ins[g].imm = KIND_FPWARN;
+    f->ins[g].imm = x->ints ? KIND_OVERFLOW : KIND_FPWARN;
     f->ins[g].flags |= BK_F_HOISTED | BK_F_FPCHECK;
 }
 
@@ -263,7 +349,7 @@ static void test_or_undo(defer *x, bk_undo *u) {
     f->blocks[test].prob[1] = 1;
     f->blocks[test].count = f->blocks[x->exit].count;
     bk_edge(f, test, back);
-    bk_undo_rollback(u, back, x->snap, KIND_FPWARN);
+    bk_undo_rollback(u, back, x->snap, x->ints ? KIND_OVERFLOW : KIND_FPWARN);
 }
 
 static bool defer_tests(defer *x) {

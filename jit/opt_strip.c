@@ -23,7 +23,7 @@ typedef struct {
     bk_ref poll, branch;
     bk_iv iv;
     uint32_t snap, most; /* most: iterations of a chunk */
-    bool fpchecks;
+    bool checks;
 } strip;
 
 /* effects other than stores, and guards that would keep the loop from becoming vectors, make it not worth it */
@@ -31,6 +31,7 @@ static bool plain(const bk_fn *f, bk_ref r) {
     const bk_ins *in = &f->ins[r];
     if (in->op == BK_STORE || in->op == BK_JMP || in->op == BK_BR || in->op == BK_PHI || in->op == BK_NOP) return true;
     if (in->op == BK_GUARD) return in->flags & BK_F_FPCHECK;
+    if (in->op == BK_ADDOV || in->op == BK_SUBOV) return true;
     return !(bk_ops[in->op].flags & (BK_OF_GUARD | BK_OF_EFFECT)) || (in->op == BK_CALL && bk_droppable(f, r));
 }
 
@@ -44,8 +45,9 @@ static bool check_block(strip *x, bk_blk b) {
             x->poll = r;
             continue;
         }
-        bool effect = in->op == BK_STORE || in->op == BK_GUARD;
-        x->fpchecks |= in->op == BK_GUARD;
+        bool check = in->op == BK_GUARD || in->op == BK_ADDOV || in->op == BK_SUBOV;
+        bool effect = in->op == BK_STORE || check;
+        x->checks |= check;
         if (!plain(f, r) || (effect && (x->poll || b == x->head))) return false;
     }
     for (uint32_t s = 0; s < bl->nsucc; s++)
@@ -185,7 +187,7 @@ static bk_ref compare(strip *x, bk_blk b, bk_ref i, bk_ref stop) {
 
 /* Stores whose results are still to be tested are logged (opt_fpdefer.c): no more of them than the log has room for. */
 static uint32_t chunk_size(const strip *x) {
-    uint32_t bytes = x->fpchecks ? bk_undo_bytes(x->f, x->l->blocks, x->l->nblocks) : 0;
+    uint32_t bytes = x->checks ? bk_undo_bytes(x->f, x->l->blocks, x->l->nblocks) : 0;
     uint32_t room = bytes ? BK_UNDO_BYTES / bytes / 32 * 32 : 0;
     return room && room < x->o->p->strip ? room : x->o->p->strip;
 }

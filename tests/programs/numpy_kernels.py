@@ -215,3 +215,38 @@ def boundary_tested_by_hand(a, m):
     except IndexError as e:
         return str(e), out
     return out
+
+
+@case(
+    (np.arange(3000), 0),
+    (np.arange(3000), 2**63 - 3000),
+    (np.arange(3000) * 2**51, 5),
+    (np.full(3000, -(2**62)), -5),
+    (np.full(3000, 2**52), -(2**62) - 5),
+    (np.arange(3000).astype("i4"), np.int64(2**62)),
+)
+def sums_of_ints(a, s):
+    before = 0
+    for r in range(2):
+        for i in range(len(a)):
+            s += int(a[i])
+        before = s
+        for i in range(len(a)):
+            s += a[i]
+    return s, type(s).__name__, before
+
+
+@case(
+    *[lambda t=t, top=top: (np.arange(2500).astype(t) % 50, np.full(2500, top, t), np.zeros(2500, t))
+      for t, top in (("u1", 200), ("u1", 206), ("i1", 77), ("i1", 79), ("i4", 2**31 - 49), ("i8", 2**63 - 50))]
+)
+def narrow_sums_and_differences(a, b, out):
+    for i in range(len(a)):
+        out[i] = a[i] + b[i]
+    for i in range(len(a)):
+        out[i] = out[i] - a[i]
+    x = 0
+    for i in range(len(a)):
+        x = a[i] * a[i]
+        out[i] = x
+    return out, x
