@@ -297,8 +297,9 @@ bk_blk flow_split(bk_builder *b, bk_ref cond,
                   bool cold_else); /* BR: current block goes on when true; gives the else block */
 bk_state *state_copy(bk_builder *b, const bk_state *s);
 void flow_reset(bk_builder *b);
-void flow_continue(bk_builder *b, uint32_t pc);   /* the instruction is done: pc is next, perhaps a merge */
-bool flow_next(bk_builder *b);                    /* takes up the next version to build */
+void flow_continue(bk_builder *b, uint32_t pc); /* the instruction is done: pc is next, perhaps a merge */
+void flow_by_type(bk_builder *b); /* the operand on top, of unknown type: a way for each type that was recorded */
+bool flow_next(bk_builder *b);    /* takes up the next version to build */
 void begin_insn(bk_builder *b, uint32_t pc);      /* the state now is the one an exit of pc goes back to */
 uint32_t ctx_inline(bk_builder *b, bk_obj *code); /* inline context of a call at the current instruction */
 uint16_t code_number(bk_builder *b, const bk_codeinfo *ci);

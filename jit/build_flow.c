@@ -679,6 +679,42 @@ void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false
     b->ended = true;
 }
 
+/* the copies of an object have this type */
+static void set_type(bk_state *s, bk_ref box, bk_obj *type) {
+    for (uint32_t i = 0; i < s->n; i++)
+        for (uint32_t k = 0; k < s->f[i].ci->nlocals + s->f[i].sp; k++) {
+            bk_val *v = &s->f[i].slots[k];
+            if (v->kind == V_VAL && v->box == box && !v->maybe && !v->type) v->type = type;
+        }
+}
+
+void flow_by_type(bk_builder *b) {
+    const bk_prof *p = prof(b);
+    const bk_val *o = top(b, 1);
+    if (o->kind != V_VAL || o->type || !o->box || o->maybe || o->clean || (p->flags & BK_PF_GENERIC)) return;
+    if (!p->opnd_many[0] || !p->nothers || p->nothers > 3) return;
+    bk_obj *types[4] = {p->opnd[0].type};
+    for (int i = 0; i < p->nothers; i++) types[i + 1] = p->others[i];
+    for (int i = 0; i <= p->nothers; i++)
+        if (!bk_py_is_heap_type(types[i])) return;
+    bk_ref box = o->box, type = Eload(b, BK_M_PTR, BK_A_TYPE, box, bk_py->layout.type);
+    for (int i = 0; i < p->nothers; i++) {
+        bk_const(b->fn, types[i]);
+        bk_blk other = flow_split(b, E(b, BK_EQ, type, KP(b, types[i])), false);
+        bk_version *v = version_new(b);
+        v->exact = true;
+        v->ctx = TOPF(b)->ctx;
+        v->pc = TOPF(b)->pc;
+        v->blk = b->st.blk;
+        v->start = state_copy(b, &b->st);
+        set_type(v->start, box, types[i]);
+        b->st.blk = other;
+    }
+    bk_val last = *o;
+    guard_type(b, &last, types[p->nothers]);
+    set_type(&b->st, box, types[p->nothers]);
+}
+
 bool flow_next(bk_builder *b) {
     if (b->queue >= b->nversions) return false;
     bk_version *v = b->versions[b->queue++];

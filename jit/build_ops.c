@@ -417,6 +417,7 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
     bk_val *o = top(b, 1), out, self;
     bk_obj *name = TOPF(b)->ci->names[in->arg];
     learn(b, 1);
+    flow_by_type(b);
     if (!(prof(b)->flags & BK_PF_GENERIC) && build_attr(b, o, name, in->arg2, &out, &self)) {
         if (in->arg2) { /* function and self, or attribute and NULL */
             bool bound = self.kind != V_NULL;
@@ -460,6 +461,7 @@ static void store_inst_attr(bk_builder *b, const bk_insn *in) {
 static void op_store_attr(bk_builder *b, const bk_insn *in) {
     bk_val *o = top(b, 1), *v = top(b, 2);
     learn(b, 1);
+    flow_by_type(b);
     if (o->kind == V_INST) {
         store_inst_attr(b, in);
         return;

@@ -13,6 +13,8 @@ void bk_profile_free(bk_prof *p, const bk_codeinfo *ci) {
         for (int k = 0; k < p[i].nseen; k++) bk_py_decref(p[i].seen[k].type);
         for (int k = 0; k < BK_NOPND; k++)
             if (p[i].opnd[k].type) bk_py_decref(p[i].opnd[k].type);
+        for (int k = 0; k < 3; k++)
+            if (p[i].others[k]) bk_py_decref(p[i].others[k]);
         if (p[i].callee) bk_py_decref(p[i].callee);
     }
     free(p);
@@ -39,8 +41,22 @@ static inline bool known(const bk_seen *s, bk_obj *value) {
     return s->type == bk_types.t_int && *(uint64_t *)((char *)value + y->long_tag) < y->long_compact && !s->wide;
 }
 
+static void see_other(bk_prof *p, bk_obj *type) {
+    if (type == p->opnd[0].type || p->nothers > 3) return;
+    for (int i = 0; i < p->nothers; i++)
+        if (p->others[i] == type) return;
+    if (p->nothers < 3) {
+        bk_py_incref(type);
+        p->others[p->nothers] = type;
+    }
+    p->nothers++;
+    bk_prof_news++;
+}
+
 static void see_operand(bk_prof *p, int k, bk_obj *value) {
-    if (!value || p->opnd_many[k] || known(&p->opnd[k], value)) return;
+    if (!value || known(&p->opnd[k], value)) return;
+    if (k == 0 && p->opnd[0].type) see_other(p, bk_py_type(value));
+    if (p->opnd_many[k]) return;
     bk_seen s = describe(value), *o = &p->opnd[k];
     if (!o->type) {
         bk_py_incref(s.type);

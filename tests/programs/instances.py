@@ -470,3 +470,51 @@ def dict_of_instance(n):
             v.y = 7
             out = dict(out), v.x
     return out
+
+
+class Square(Base):
+    def area(self):
+        return self.n * self.n
+
+
+class Circle(Base):
+    def area(self):
+        return 3.5 * self.n * self.n
+
+
+class Line:
+    __slots__ = ("n",)
+
+    def __init__(self, n):
+        self.n = n
+
+    def area(self):
+        return "none"
+
+
+@case((60, 2), (60, 3), (60, 4), (60, 6))
+def several_classes(n, kinds):
+    """One place sees two, three, four and more classes, some only after it was compiled."""
+    makers = [Square, Circle, Line, Derived, Vec, Empty]
+    objects = [makers[i % 2](i) if i < 40 else (makers[i % kinds](i) if i % kinds < 4 else Empty()) for i in range(n)]
+    out = []
+    for o in objects:
+        if hasattr(o, "area"):
+            out.append(o.area())
+        else:
+            o.n = 7
+        o.n = o.n + 1
+        out.append(o.n)
+    return out, [type(o).__name__ for o in objects][-4:]
+
+
+@case((60,))
+def class_of_instance_changes(n):
+    objects = [Square(i) if i % 2 else Circle(i) for i in range(n)]
+    out = []
+    for i, o in enumerate(objects):
+        out.append(o.area())
+        if i > 40:
+            o.__class__ = Derived
+            out.append(o.value())
+    return out
