@@ -220,6 +220,30 @@ void *bk_h_call(bk_ctx *c, void *callable, void *kwnames, int64_t first, int64_t
     WITH_EVENTS(void *, PyObject_Vectorcall(callable, (PyObject *const *)c->args + first, n, kwnames));
 }
 
+static bool is_plain(PyObject *o) {
+    PyTypeObject *t = Py_TYPE(o);
+    return t == &PyLong_Type || t == &PyFloat_Type || t == &PyBool_Type || t == &PyUnicode_Type ||
+           t == &PyComplex_Type || t == &PyBytes_Type || o == Py_None;
+}
+
+bool bk_h_plain_items(void *o) {
+    PyObject *const *items = PyList_CheckExact(o) ? ((PyListObject *)o)->ob_item : ((PyTupleObject *)o)->ob_item;
+    for (Py_ssize_t i = 0; i < Py_SIZE(o); i++)
+        if (!is_plain(items[i])) return false;
+    return true;
+}
+
+void *bk_h_call_plain(bk_ctx *c, void *callable, void *kwnames, int64_t first, int64_t count) {
+    size_t n = (size_t)(count - (kwnames ? PyTuple_GET_SIZE(kwnames) : 0)) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    return PyObject_Vectorcall(callable, (PyObject *const *)c->args + first, n, kwnames);
+}
+
+void *bk_h_new_range(void *start, void *stop, void *step) {
+    PyObject *args[] = {start, stop, step}, *r = PyObject_Vectorcall((PyObject *)&PyRange_Type, args, 3, NULL);
+    if (!r) Py_FatalError("backedge: out of memory for a range");
+    return r;
+}
+
 /* the tuple of positional arguments: args itself or made from it; NULL with CPython's message */
 static PyObject *args_tuple(PyObject *callable, PyObject *args) {
     if (PyTuple_CheckExact(args)) return Py_NewRef(args);

@@ -65,6 +65,20 @@ bk_obj *bk_py_func_default(bk_obj *func, uint32_t param) {
     return i >= 0 ? PyTuple_GET_ITEM(defaults, i) : NULL;
 }
 
+bk_obj *bk_py_func_kwdefault(bk_obj *func, const char *name, bk_obj **key) {
+    PyObject *d = ((PyFunctionObject *)func)->func_kwdefaults, *k, *v;
+    Py_ssize_t at = 0;
+    if (!d || !PyDict_CheckExact(d) || !bkv_dict_only_str(d)) return NULL;
+    while (PyDict_Next(d, &at, &k, &v)) {
+        if (!bk_py_str_is(k, name)) continue;
+        if (key) *key = k;
+        return d;
+    }
+    return NULL;
+}
+
+bk_obj *bk_py_empty_tuple(void) { return &_Py_SINGLETON(tuple_empty); }
+
 /* --- layouts */
 static void layout_containers(bk_traits *t) {
     t->list_items = offsetof(PyListObject, ob_item);
@@ -80,6 +94,7 @@ static void layout_containers(bk_traits *t) {
     t->type_flags = offsetof(PyTypeObject, tp_flags);
     t->flag_sequence = Py_TPFLAGS_SEQUENCE;
     t->flag_mapping = Py_TPFLAGS_MAPPING;
+    t->func_kwdefaults = offsetof(PyFunctionObject, func_kwdefaults);
     t->func_code = offsetof(PyFunctionObject, func_code);
     t->func_defaults = offsetof(PyFunctionObject, func_defaults);
     t->method_func = offsetof(PyMethodObject, im_func);

@@ -72,7 +72,7 @@ typedef struct {
     uint32_t bytes_data, bytearray_start;
     uint32_t type_flags; /* of a type: 64 bits, and which of them mark patterns */
     int64_t flag_sequence, flag_mapping;
-    uint32_t func_code, func_defaults;
+    uint32_t func_code, func_defaults, func_kwdefaults;
     uint32_t method_func, method_self;
     uint32_t array_items, array_descr; /* array.array: item pointer, descriptor (address identifies the type code) */
     uint32_t memview_buf, memview_ndim, memview_itemsize, memview_len, memview_format, memview_readonly,
@@ -219,7 +219,10 @@ bk_obj *bk_py_func_code(bk_obj *func); /* borrowed */
 bk_obj *bk_py_func_globals(bk_obj *func);
 bk_obj *bk_py_func_builtins(bk_obj *func);
 bk_obj *bk_py_func_default(bk_obj *func, uint32_t param); /* positional parameter's default, borrowed; NULL none */
-bk_obj *bk_py_func_closure(bk_obj *func);                 /* tuple of cells, borrowed; NULL */
+/* the dict of defaults of keyword-only parameters, borrowed, and in it the key of that name; NULL: it has none */
+bk_obj *bk_py_func_kwdefault(bk_obj *func, const char *name, bk_obj **key);
+bk_obj *bk_py_empty_tuple(void);          /* borrowed, immortal */
+bk_obj *bk_py_func_closure(bk_obj *func); /* tuple of cells, borrowed; NULL */
 /* a C function known by name to the builder ("len", "math.sqrt", "list.append"), see embed/builtins.def; NULL unknown
  */
 const char *bk_py_builtin_name(bk_obj *callable);

@@ -314,6 +314,13 @@ void drop_operands(bk_builder *b, uint32_t n); /* pops n operands after unknown_
 void finish_operands(bk_builder *b, uint32_t n,
                      bk_ref result); /* drop_operands, then push the result if there is one */
 bool build_match(bk_builder *b);     /* build_match.c: MATCH_*, GET_LEN; false: left to the interpreter */
+/* build_bind.c: does a call with nargs arguments (b->kwnames: the last ones' names) bind? and the callee's locals then
+ */
+enum { BK_MAXPARAMS = 24 };
+bool bk_binds(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, uint32_t nargs);
+void bk_bind(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs, bk_val *slots);
+bool build_plain_call(bk_builder *b, const char *name, bk_obj *callable, uint32_t nstack,
+                      bool bound);                         /* build_plain.c */
 void push_released(bk_builder *b, uint32_t n, bk_val out); /* n operands go, `out` made of them comes */
 void reject_modular(bk_builder *b);                        /* build_num.c: neither of the two operands may be modular */
 void check_modular(bk_builder *b); /* build_num.c: modular ints must not reach this instruction */
@@ -349,6 +356,7 @@ bool build_unpack(bk_builder *b, uint32_t n);
 bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self); /* build_attr.c */
 bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v);
 bool build_call(bk_builder *b); /* build_call.c; handles the whole CALL */
+bool build_call_kw(bk_builder *b);
 /* a function that takes nargs positional arguments and no more than a frame; NULL: it is another */
 const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs);
 void build_return(bk_builder *b);

@@ -16,7 +16,7 @@ const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs) 
     if (!ci || ci->generator || ci->module_level || ci->has_cells || ci->kwonly ||
         (ci->flags & (CO_VARARGS | CO_VARKEYWORDS)))
         return NULL;
-    if (!b->rq.profile(code) || nargs > ci->argcount) return NULL;
+    if (!b->rq.profile(code) || nargs > ci->argcount || b->kwnames) return NULL;
     for (uint32_t i = nargs; i < ci->argcount; i++)
         if (!bk_py_func_default(func, i)) return NULL;
     return bk_assume_function(b->rq.ticket, func) ? ci : NULL;
@@ -26,11 +26,12 @@ static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *func, uint32_t nargs)
     const bk_params *p = b->rq.params;
     uint32_t frames = b->body ? b->st.n - 1 : b->st.n;
     if (b->st.n >= BK_MAXDEPTH || (int64_t)frames > p->inline_depth || no_inline_here(b)) return NULL;
-    const bk_codeinfo *ci = bk_plain_callee(b, func, nargs);
-    if (!ci || ci->ninsns > p->inline_insns) return NULL;
+    const bk_codeinfo *ci = bk_py_codeinfo(bk_py_func_code(func));
+    if (!ci || ci->generator || ci->module_level || ci->has_cells || (ci->flags & CO_VARKEYWORDS)) return NULL;
+    if (ci->ninsns > p->inline_insns || !b->rq.profile(ci->code) || !bk_binds(b, func, ci, nargs)) return NULL;
     for (uint32_t i = 0; i < b->st.n; i++)
         if (b->st.f[i].ci == ci) return NULL; /* recursion is called */
-    return ci;
+    return bk_assume_function(b->rq.ticket, func) ? ci : NULL;
 }
 
 static bool passable(bk_builder *b, uint32_t n) {
@@ -63,8 +64,8 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
     if (!ci || !passable(b, nargs)) return false;
     if (b->body) bk_guard_depth(b);
     bk_bframe *f = new_frame(b, func, ci);
-    for (uint32_t i = nargs; i-- > 0;) f->slots[i] = pop(b);
-    for (uint32_t i = nargs; i < ci->argcount; i++) f->slots[i] = v_konst(b, bk_py_func_default(func, i));
+    bk_bind(b, func, ci, nargs ? top(b, nargs) : NULL, nargs, f->slots);
+    for (uint32_t i = 0; i < nargs; i++) pop(b);
     pop(b);             /* the callable, a constant */
     if (!bound) pop(b); /* NULL */
     b->st.n++;
@@ -120,7 +121,8 @@ static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool 
     uint32_t n = nstack + bound;
     if (strcmp(name, "isinstance") != 0 && strcmp(name, "type") != 0) force_operands(b, n);
     bk_val out, *args = top(b, n);
-    if (!build_builtin(b, name, n, n ? args : NULL, &out)) return false;
+    if (b->kwnames || dies_loudly(b) || !build_builtin(b, name, n, n ? args : NULL, &out))
+        return !b->ended && !b->effects && build_plain_call(b, name, callable, nstack, bound);
     if (b->ended) return true; /* by call_result, on every path */
     bool owned = false;
     for (uint32_t i = 0; i < n; i++) {
@@ -145,11 +147,22 @@ bool build_call(bk_builder *b) {
     bk_val *lo = top(b, n + 2), *hi = top(b, n + 1);
     bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
     bk_val *callable = bk_py->null_first && !bound ? hi : lo;
-    if (!callable->konst || b->kwnames || (prof(b)->flags & BK_PF_GENERIC)) return false;
+    if (!callable->konst || (prof(b)->flags & BK_PF_GENERIC)) return false;
     if (callable->type == bk_types.t_function)
         return inline_call(b, callable->konst, n, bound) || native_call(b, callable->konst, n, bound);
     if (callable->type == bk_types.t_type && !bound && call_class(b, callable->konst, n)) return true;
     return call_builtin(b, callable->konst, n, bound);
+}
+
+/* CALL_KW: the names on top are set aside */
+bool build_call_kw(bk_builder *b) {
+    if (!top(b, 1)->konst || top(b, 1)->type != bk_types.t_tuple) return false;
+    bk_val names = pop(b);
+    b->kwnames = names.konst;
+    bool done = build_call(b);
+    b->kwnames = NULL;
+    if (!done && !b->ended) push(b, names);
+    return done;
 }
 
 void build_return(bk_builder *b) {

@@ -245,7 +245,7 @@ static void op_kw_names(bk_builder *b, const bk_insn *in) {
     b->kwnames = TOPF(b)->ci->consts[in->arg];
     bk_const(b->fn, b->kwnames);
     TOPF(b)->pc = in->next;
-    build_generic(b);
+    if (!build_call(b) && !b->ended) build_generic(b);
     b->kwnames = NULL;
 }
 
@@ -586,6 +586,9 @@ void build_insn(bk_builder *b) {
     case BC_STORE_ATTR: op_store_attr(b, in); break;
     case BC_CALL:
         if (!build_call(b) && !b->ended) build_generic(b);
+        break;
+    case BC_CALL_KW:
+        if (!build_call_kw(b) && !b->ended) build_generic(b);
         break;
     case BC_RETURN_VALUE:
     case BC_RETURN_CONST: build_return(b); break;

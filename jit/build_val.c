@@ -266,8 +266,20 @@ static void replace_saved(bk_builder *b, const bk_val *v, const bk_val *made) {
         }
 }
 
+static void force_plain_range(bk_builder *b, bk_val *v) {
+    bk_ref p[3];
+    for (int i = 0; i < 3; i++) p[i] = boxed(b, &v->kids[i]);
+    bk_ref r = CALLH(b, BK_H_new_range, p[0], p[1], p[2]);
+    for (int i = 0; i < 3; i++) release(b, &v->kids[i]);
+    *v = v_owned(bk_types.t_range, r);
+}
+
 void force(bk_builder *b, bk_val *v) {
     if (v->kind == V_VAL || v->kind == V_NULL) return;
+    if (v->kind == V_RANGE) {
+        force_plain_range(b, v);
+        return;
+    }
     if (v->kind == V_INST) {
         inst_force(b, v);
         return;
@@ -765,8 +777,9 @@ void learn(bk_builder *b, uint32_t k) {
     bk_val *v = top(b, k);
     const bk_prof *p = prof(b);
     if (v->kind != V_VAL || v->type || !v->box || v->maybe || v->clean || (p->flags & BK_PF_GENERIC)) return;
-    if (p->opnd_many[k - 1] || !p->opnd[k - 1].type) return;
-    assume_seen(b, v, &p->opnd[k - 1]);
+    uint32_t seen = k - 1 + (insn(b)->op == BC_CALL_KW && b->kwnames); /* the names were on top */
+    if (seen >= BK_NOPND || p->opnd_many[seen] || !p->opnd[seen].type) return;
+    assume_seen(b, v, &p->opnd[seen]);
     each_val(b, share_type, k);
 }
 
@@ -895,7 +908,7 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
 /* a CALL behind KW_NAMES is one instruction with it: the names are not kept in the frame */
 static uint32_t f_resume(bk_builder *b) {
     const bk_bframe *f = TOPF(b);
-    uint32_t pc = b->kwnames && f->pc > 0 ? f->pc - 1 : f->pc;
+    uint32_t pc = b->kwnames && f->pc > 0 && f->ci->insns[f->pc - 1].op == BC_KW_NAMES ? f->pc - 1 : f->pc;
     return f->ci->insns[pc].offset;
 }
 
