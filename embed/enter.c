@@ -39,6 +39,20 @@ static void allow_calls(bk_ctx *ctx, PyThreadState *ts, const bk_code *code) {
     ctx->records = records;
 }
 
+#if BKP_LOCALS_WRITABLE
+/* A frame object that only the frame itself still has (an exception's traceback asked for it) is taken from it:
+ * compiled code would think, after each call, that somebody may have changed the locals. Nobody can tell it from a
+ * later one. */
+static void forget_object(bkp_frame *f) {
+    PyFrameObject *o = f->frame_obj;
+    if (Py_REFCNT(o) != 1 || o->f_trace || !o->f_trace_lines || o->f_trace_opcodes || o->f_extra_locals) return;
+    f->frame_obj = NULL;
+    Py_DECREF(o);
+}
+#else
+static void forget_object(bkp_frame *f) { (void)f; }
+#endif
+
 int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint64_t *buf) {
     bkp_frame *f = (bkp_frame *)frame;
     PyThreadState *ts = PyThreadState_GET();
@@ -51,6 +65,7 @@ int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint6
     ctx.tstate = ts;
     ctx.frame = f;
     ctx.self_or_null = NULL;
+    if (__builtin_expect(f->frame_obj != NULL, 0)) forget_object(f);
     prepare(f, home, fn->nhome);
     if (fn->nxhome) memset(buf, 0, fn->nxhome * sizeof *buf);
     ctx.records = records;

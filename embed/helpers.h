@@ -19,6 +19,12 @@ double bk_h_idiv_true(int64_t a, int64_t b);
 int64_t bk_h_icmp_f(int64_t a, double b);
 double bk_h_f_round_half_even(double a);
 bool bk_h_f2i_ok(double a);
+double bk_h_c_quot_re(double ar, double ai, double br, double bi);
+double bk_h_c_quot_im(double ar, double ai, double br, double bi);
+bool bk_h_c_pow_ok(double ar, double ai, double br, double bi);
+double bk_h_c_pow_re(double ar, double ai, double br, double bi);
+double bk_h_c_pow_im(double ar, double ai, double br, double bi);
+double bk_h_c_abs(double re, double im);
 /* clang-format off */
 #define BK_LIBM1(X)                                                                                                \
     X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(exp) X(exp2) \
@@ -104,6 +110,11 @@ void bk_h_set_function_attribute(void *func, void *value, int64_t which);
 int64_t bk_h_unpack_ex(bk_ctx *c, void *iterable, int64_t before, int64_t after);
 void *bk_h_before_with(bk_ctx *c, void *manager);
 void *bk_h_super_attr(bk_ctx *c, void *super, void *cls, void *self, void *name, int64_t two);
+bool bk_h_dict_can_set(void *dict, void *key);
+void bk_h_dict_set(void *dict, void *key, void *value);
+void *bk_h_new_rangeiter(int64_t next, int64_t end, int64_t step);
+void *bk_h_new_seqiter(void *seq);
+void *bk_h_new_enumerate(void *it, int64_t index);
 bool bk_h_plain_items(void *o);
 void *bk_h_call_plain(bk_ctx *c, void *callable, void *kwnames, int64_t first, int64_t count);
 void *bk_h_new_range(void *start, void *stop, void *step);

@@ -1,6 +1,7 @@
 /* Number helpers: what CPython's int, float and math compute, bit for bit, without objects. Passes may move a pure
  * helper above the guard of its arguments: each must come back, quickly, from any arguments whatever. */
 #include "helpers.h"
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 
@@ -230,3 +231,46 @@ bool bk_h_range_fits(int64_t start, int64_t stop, int64_t step) {
 int64_t bk_h_range_end(int64_t start, int64_t stop, int64_t step) {
     return (int64_t)((uint64_t)start + range_len(start, stop, step) * (uint64_t)step);
 }
+
+/* --- complex: by the interpreter's own functions. They set errno, which nobody has to see. */
+static Py_complex quotient(double ar, double ai, double br, double bi) {
+    int saved = errno;
+    Py_complex r = _Py_c_quot((Py_complex){ar, ai}, (Py_complex){br, bi});
+    errno = saved;
+    return r;
+}
+
+double bk_h_c_quot_re(double ar, double ai, double br, double bi) { return quotient(ar, ai, br, bi).real; }
+double bk_h_c_quot_im(double ar, double ai, double br, double bi) { return quotient(ar, ai, br, bi).imag; }
+
+/* small whole exponents are multiplied out, as complex_pow does */
+static Py_complex whole_power(Py_complex x, long n) {
+    Py_complex r = {1.0, 0.0}, p = x;
+    for (long mask = 1; mask > 0 && n >= mask; mask <<= 1) {
+        if (n & mask) r = _Py_c_prod(r, p);
+        p = _Py_c_prod(p, p);
+    }
+    return r;
+}
+
+static bool is_whole(double br, double bi) { return bi == 0.0 && br == floor(br) && fabs(br) <= 100.0; }
+
+static Py_complex power(double ar, double ai, double br, double bi) {
+    Py_complex a = {ar, ai}, r;
+    int saved = errno;
+    if (!is_whole(br, bi)) r = _Py_c_pow(a, (Py_complex){br, bi});
+    else if (br > 0) r = whole_power(a, (long)br);
+    else r = _Py_c_quot((Py_complex){1.0, 0.0}, whole_power(a, -(long)br));
+    errno = saved;
+    return r;
+}
+
+bool bk_h_c_pow_ok(double ar, double ai, double br, double bi) {
+    if (!isfinite(ar) || !isfinite(ai) || !isfinite(br) || !isfinite(bi)) return false;
+    if (ar != 0.0 || ai != 0.0) return true;
+    return bi == 0.0 && br >= 0.0;
+}
+
+double bk_h_c_pow_re(double ar, double ai, double br, double bi) { return power(ar, ai, br, bi).real; }
+double bk_h_c_pow_im(double ar, double ai, double br, double bi) { return power(ar, ai, br, bi).imag; }
+double bk_h_c_abs(double re, double im) { return hypot(re, im); }

@@ -244,6 +244,37 @@ void *bk_h_new_range(void *start, void *stop, void *step) {
     return r;
 }
 
+bool bk_h_dict_can_set(void *dict, void *key) {
+    PyObject *old = bk_h_dict_get(dict, key);
+    return old && bk_h_quiet_death(old);
+}
+
+void bk_h_dict_set(void *dict, void *key, void *value) {
+    if (PyDict_SetItem(dict, key, value) < 0) Py_FatalError("backedge: out of memory for a value that is replaced");
+}
+
+static void *made(PyObject *o) {
+    if (!o) Py_FatalError("backedge: out of memory for an iterator");
+    return o;
+}
+
+void *bk_h_new_rangeiter(int64_t next, int64_t end, int64_t step) {
+    _PyRangeIterObject *r = made((PyObject *)PyObject_New(_PyRangeIterObject, &PyRangeIter_Type));
+    r->start = next;
+    r->len = (step > 0 ? next < end : next > end) ? (end - next) / step : 0;
+    r->step = step;
+    return r;
+}
+
+void *bk_h_new_seqiter(void *seq) { return made(PyObject_GetIter(seq)); }
+
+void *bk_h_new_enumerate(void *it, int64_t index) {
+    PyObject *args[] = {it, made(PyLong_FromLongLong(index))};
+    PyObject *r = made(PyObject_Vectorcall((PyObject *)&PyEnum_Type, args, 2, NULL));
+    Py_DECREF(args[1]);
+    return r;
+}
+
 /* the tuple of positional arguments: args itself or made from it; NULL with CPython's message */
 static PyObject *args_tuple(PyObject *callable, PyObject *args) {
     if (PyTuple_CheckExact(args)) return Py_NewRef(args);

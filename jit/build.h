@@ -279,6 +279,7 @@ void settle_boxes(bk_builder *b, uint64_t mask);     /* before home slots of mas
 void vacate_homes(bk_builder *b, uint64_t mask);     /* the same, and neither do the stack and inlined frames */
 void unknown_begin(bk_builder *b);                   /* any code may run: frame synced, values secured */
 void unknown_end(bk_builder *b);                     /* afterwards: state must be the one behind the instruction */
+void guard_valid(bk_builder *b); /* behind an effect that may break an assumption: the state now must be whole */
 void exit_unless(bk_builder *b, bk_ref good, uint32_t snap);
 void raise_unless(bk_builder *b, bk_ref good);
 void raise_if_null(bk_builder *b, bk_ref p); /* leaves raising at this instruction when p is NULL */

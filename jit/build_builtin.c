@@ -51,8 +51,30 @@ static bk_ref int_magnitude(bk_builder *b, bk_ref n, int bits) {
     return Et(b, BK_SELECT, BK_I, E(b, BK_LT, n, KI(b, 0)), E(b, BK_SUB, KI(b, 0), n), n);
 }
 
+static bool complex_abs(bk_builder *b, const bk_call *c) {
+    bk_ref re = unbox(b, c->args), r = CALLH(b, BK_H_c_abs, re, c->args[0].num2);
+    guard(b, E(b, BK_FFINITE, r, 0), BK_G_DOMAIN);
+    return call_float(c, r);
+}
+
+static bool is_python_real(const bk_val *v) {
+    return v->kind == V_VAL && (is_intlike(v) || v->type == bk_types.t_float) && fits(v);
+}
+
+/* of exact Python numbers; a complex real part takes the general way */
+static bool builtin_complex(bk_builder *b, const bk_call *c) {
+    if (c->n == 1 && c->args[0].kind == V_VAL && c->args[0].type == bk_types.t_complex) return call_itself(c);
+    if (c->n == 0 || c->n > 2) return false;
+    for (uint32_t i = 0; i < c->n; i++)
+        if (!is_python_real(&c->args[i])) return false;
+    *c->out = v_num(bk_types.t_complex, np_double(b, &c->args[0]));
+    c->out->num2 = c->n == 2 ? np_double(b, &c->args[1]) : KF(b, 0);
+    return true;
+}
+
 static bool builtin_abs(bk_builder *b, const bk_call *c) {
     bk_val *v = c->args;
+    if (c->n == 1 && v->kind == V_VAL && v->type == bk_types.t_complex) return complex_abs(b, c);
     if (c->n != 1 || !call_real(v)) return false;
     int tn = bk_py_np_typenum(v->type);
     bool py = tn < 0;
@@ -113,8 +135,11 @@ static bool extreme(bk_builder *b, const bk_call *c, int op) {
         if (!call_real(&c->args[i])) return false;
         same &= c->args[i].type == c->args[0].type;
     }
-    if (!same) return c->n == 2 && extreme_mixed(b, c, op);
-    if (any_float_object(c)) {
+    if (!same && c->n == 2 && extreme_mixed(b, c, op)) return true;
+    if (!same)
+        for (uint32_t i = 0; i < c->n; i++)
+            if (!is_python_real(&c->args[i])) return false;
+    if (!same || any_float_object(c)) {
         for (uint32_t i = 0; i < c->n; i++) unbox(b, &c->args[i]);
         extreme_object(b, c->n, op, 0, 1);
         return true;
@@ -374,6 +399,7 @@ typedef struct {
 static const function known[] = {
     {"len", builtin_len, 1},
     {"abs", builtin_abs, 1},
+    {"complex", builtin_complex, 2},
     {"min", builtin_min, 2},
     {"max", builtin_max, 2},
     {"round", builtin_round, 1},

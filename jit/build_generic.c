@@ -6,7 +6,9 @@ bool box_operands(bk_builder *b, uint32_t n) {
     force_operands(b, n);
     for (uint32_t k = n; k > 0; k--) {
         bk_val *v = top(b, k);
-        if (v->kind != V_VAL && v->kind != V_NULL && v->kind != V_TUPLE && v->kind != V_RANGE) return false;
+        if (v->kind != V_VAL && v->kind != V_NULL && v->kind != V_TUPLE && v->kind != V_RANGE && v->kind != V_RANGEIT &&
+            v->kind != V_SEQIT && v->kind != V_ENUM)
+            return false;
         bk_ref num = v->num;
         bool fresh = v->kind == V_VAL && num && !v->box && b->fn->ins[num].op > BK_K_PTR;
         if (v->kind != V_NULL) boxed(b, v);

@@ -152,6 +152,14 @@ static bk_ref int_truediv(bk_builder *b, bk_ref x, bk_ref y) {
     return E(b, BK_FDIV, E(b, BK_I2F, x, 0), E(b, BK_I2F, y, 0));
 }
 
+static bool float_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out);
+
+/* recording saw only floats come out here */
+static bool gives_float(bk_builder *b) {
+    const bk_prof *p = prof(b);
+    return p->nseen == 1 && p->seen[0].type == bk_types.t_float && !(p->flags & BK_PF_RESULT_MANY);
+}
+
 static bool int_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     bk_obj *type = bk_types.t_int;
     if (x->type == bk_types.t_bool && y->type == bk_types.t_bool && (op == AND || op == OR || op == XOR)) {
@@ -176,7 +184,13 @@ static bool int_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out)
         break;
     case LSHIFT: r = int_lshift(b, p, q); break;
     case RSHIFT: r = int_rshift(b, p, q); break;
-    case POW: r = int_pow(b, p, q); break;
+    case POW:
+        if (gives_float(b)) { /* a negative exponent: as floats */
+            guard(b, E(b, BK_LT, q, KI(b, 0)), BK_G_RANGE);
+            return float_binary(b, op, x, y, out);
+        }
+        r = int_pow(b, p, q);
+        break;
     case TRUEDIV:
         r = int_truediv(b, p, q);
         type = bk_types.t_float;
@@ -227,11 +241,21 @@ static bool as_complex(bk_builder *b, bk_val *v, bk_ref *re, bk_ref *im) {
 
 static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     bk_ref a, c, d, e, r, i;
-    if (op != ADD && op != SUB && op != MUL) return false;
+    if (op != ADD && op != SUB && op != MUL && op != TRUEDIV && op != POW) return false;
     if (!as_complex(b, x, &a, &c) || !as_complex(b, y, &d, &e)) return false;
     if (op == MUL) {
         r = E(b, BK_FSUB, E(b, BK_FMUL, a, d), E(b, BK_FMUL, c, e));
         i = E(b, BK_FADD, E(b, BK_FMUL, a, e), E(b, BK_FMUL, c, d));
+    } else if (op == TRUEDIV) {
+        bk_ref zero = KF(b, 0);
+        guard(b, E(b, BK_OR, E(b, BK_FNE, d, zero), E(b, BK_FNE, e, zero)), BK_G_ZERODIV);
+        r = CALLH(b, BK_H_c_quot_re, a, c, d, e);
+        i = CALLH(b, BK_H_c_quot_im, a, c, d, e);
+    } else if (op == POW) {
+        guard(b, CALLH(b, BK_H_c_pow_ok, a, c, d, e), BK_G_DOMAIN);
+        r = CALLH(b, BK_H_c_pow_re, a, c, d, e);
+        i = CALLH(b, BK_H_c_pow_im, a, c, d, e);
+        guard(b, E(b, BK_AND, E(b, BK_FFINITE, r, 0), E(b, BK_FFINITE, i, 0)), BK_G_DOMAIN);
     } else {
         bk_op o = op == ADD ? BK_FADD : BK_FSUB;
         r = E(b, o, a, d);
@@ -262,6 +286,18 @@ bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
 static const bk_op int_cmp[] = {BK_LT, BK_LE, BK_EQ, BK_NE, BK_GT, BK_GE};
 static const bk_op float_cmp[] = {BK_FLT, BK_FLE, BK_FEQ, BK_FNE, BK_FGT, BK_FGE};
 
+/* equality with another complex number or a float; an int is compared exactly */
+static bool complex_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
+    bk_ref a, c, d, e;
+    if (op != 2 && op != 3) return false;
+    if (intlike(x)) guard(b, small_int(b, as_int(b, x)), BK_G_RANGE);
+    if (intlike(y)) guard(b, small_int(b, as_int(b, y)), BK_G_RANGE);
+    if (!as_complex(b, x, &a, &c) || !as_complex(b, y, &d, &e)) return false;
+    bk_ref eq = E(b, BK_AND, E(b, BK_FEQ, a, d), E(b, BK_FEQ, c, e));
+    *out = v_bool(op == 2 ? eq : E(b, BK_NOT, eq, 0));
+    return true;
+}
+
 bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     if (!x->type || !y->type) return false;
     if (bk_py_np_typenum(x->type) >= 0 || bk_py_np_typenum(y->type) >= 0) return np_compare(b, op, x, y, out);
@@ -276,6 +312,7 @@ bool build_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
         *out = v_bool(E(b, float_cmp[op], as_float(b, x), as_float(b, y)));
         return true;
     }
+    if (x->type == bk_types.t_complex || y->type == bk_types.t_complex) return complex_compare(b, op, x, y, out);
     if (x->type == bk_types.t_str && y->type == bk_types.t_str) return str_compare(b, int_cmp[op], x, y, out);
     return false;
 }
@@ -296,6 +333,11 @@ bool build_unary(bk_builder *b, int op, bk_val *x, bk_val *out) {
     return true;
 }
 
+static bool is_complex_type(bk_obj *type) {
+    int tn = bk_py_np_typenum(type);
+    return type == bk_types.t_complex || tn == 14 || tn == 15;
+}
+
 bool build_truth(bk_builder *b, bk_val *x, bk_ref *cond) {
     bk_ref len;
     if (x->kind == V_TUPLE) {
@@ -309,7 +351,12 @@ bool build_truth(bk_builder *b, bk_val *x, bk_ref *cond) {
     else if (x->type == bk_types.t_bool) *cond = unbox(b, x);
     else if (x->type == bk_types.t_int) *cond = E(b, BK_NE, unbox(b, x), KI(b, 0));
     else if (x->type == bk_types.t_float) *cond = E(b, BK_FNE, unbox(b, x), KF(b, 0));
-    else if (bk_py_np_typenum(x->type) == 0) *cond = unbox(b, x);
+    else if (is_complex_type(x->type)) {
+        bk_ref re = unbox(b, x), zero = KF(b, 0);
+        if (bk_py_np_typenum(x->type) == 14) zero = E(b, BK_F2S, zero, 0);
+        *cond = E(b, BK_OR, E(b, BK_FNE, re, zero), E(b, BK_FNE, x->num2, zero));
+    } else if (bk_py_np_typenum(x->type) == 0) *cond = unbox(b, x);
+    else if (bk_py_np_typenum(x->type) == 11) *cond = E(b, BK_FNE, unbox(b, x), E(b, BK_F2S, KF(b, 0), 0));
     else if (bk_py_np_typenum(x->type) == 12) *cond = E(b, BK_FNE, unbox(b, x), KF(b, 0));
     else if (bk_py_np_typenum(x->type) > 0 && bk_py_np_typenum(x->type) < 11)
         *cond = E(b, BK_NE, unbox(b, x), KI(b, 0));

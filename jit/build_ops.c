@@ -141,15 +141,50 @@ static void op_swap(bk_builder *b, const bk_insn *in) {
     next(b);
 }
 
+/* a global that is rewritten: looked up in its module's dict each time */
+static bool changing_global(bk_builder *b, bk_obj *name, bk_val *v) {
+    bk_obj *globals = TOPF(b)->globals;
+    if (bk_py_type(globals) != bk_types.t_dict || (prof(b)->flags & BK_PF_GENERIC)) return false;
+    bk_const(b->fn, globals);
+    bk_const(b->fn, name);
+    bk_ref p = CALLH(b, BK_H_dict_get, KP(b, globals), KP(b, name));
+    guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_UNBOUND);
+    *v = v_volatile(NULL, p);
+    if (!insn(b)->arg2) apply_seen(b, v, prof(b));
+    return true;
+}
+
+static void op_store_global(bk_builder *b, const bk_insn *in) {
+    bk_obj *globals = TOPF(b)->globals, *name = TOPF(b)->ci->names[in->arg];
+    bk_val *v = top(b, 1);
+    if (bk_py_type(globals) != bk_types.t_dict || v->kind != V_VAL || (prof(b)->flags & BK_PF_GENERIC)) {
+        build_generic(b);
+        return;
+    }
+    bk_const(b->fn, globals);
+    bk_const(b->fn, name);
+    check_release(b, v);
+    bk_ref p = boxed(b, v);
+    guard(b, CALLH(b, BK_H_dict_can_set, KP(b, globals), KP(b, name)), BK_G_DESTRUCTOR);
+    begin_effect(b);
+    CALLH(b, BK_H_dict_set, KP(b, globals), KP(b, name), p);
+    bk_val gone = pop(b);
+    release(b, &gone); /* the dict has its own reference */
+    TOPF(b)->pc = in->next;
+    guard_valid(b); /* code that relied on the old value may be this */
+    flow_continue(b, in->next);
+}
+
 static void op_load_global(bk_builder *b, const bk_insn *in) {
     bk_bframe *f = TOPF(b);
     bk_obj *name = f->ci->names[in->arg];
     bk_obj *o = bk_assume_global(b->rq.ticket, f->globals, f->builtins, name);
-    if (!o) {
+    bk_val v;
+    if (o) v = v_konst(b, o);
+    else if (!changing_global(b, name, &v)) {
         build_generic(b);
         return;
     }
-    bk_val v = v_konst(b, o);
     if (in->arg2 && bk_py->null_first) push(b, v_null());
     push(b, v);
     if (in->arg2 && !bk_py->null_first) push(b, v_null());
@@ -489,6 +524,46 @@ static void op_import_from(bk_builder *b, const bk_insn *in) {
     next(b);
 }
 
+/* an int in a range, or among constant ints */
+static bool int_in(bk_builder *b, bk_val *x, bk_val *o, bk_ref *in) {
+    int64_t k;
+    if (x->kind != V_VAL || (x->type != bk_types.t_int && x->type != bk_types.t_bool) || !x->num) return false;
+    bk_ref n = x->type == bk_types.t_bool ? E(b, BK_B2I, x->num, 0) : x->num;
+    if (o->kind == V_RANGE) {
+        const bk_ins *step = &b->fn->ins[o->kids[2].num];
+        if (step->op != BK_K_I64 || (step->imm != 1 && step->imm != -1)) return false;
+        bk_ref from = o->kids[0].num, to = o->kids[1].num;
+        if (step->imm > 0) *in = E(b, BK_AND, E(b, BK_GE, n, from), E(b, BK_LT, n, to));
+        else *in = E(b, BK_AND, E(b, BK_LE, n, from), E(b, BK_GT, n, to));
+        return true;
+    }
+    if (o->kind != V_VAL || !o->konst || o->type != bk_types.t_tuple || bk_py_len(o->konst) > 16) return false;
+    *in = bk_kb(b->fn, false);
+    for (int64_t i = 0; i < bk_py_len(o->konst); i++) {
+        bk_obj *item = bk_py_item(o->konst, i);
+        if (bk_py_type(item) != bk_types.t_int || !bk_py_as_i64(item, &k)) return false;
+        *in = E(b, BK_OR, *in, E(b, BK_EQ, n, KI(b, k)));
+    }
+    return true;
+}
+
+static void op_contains(bk_builder *b, const bk_insn *in) {
+    bk_ref c;
+    learn(b, 2);
+    if ((prof(b)->flags & BK_PF_GENERIC) || !int_in(b, top(b, 2), top(b, 1), &c)) {
+        build_generic(b);
+        return;
+    }
+    bk_val o = pop(b), x = pop(b);
+    if (x.own == O_OWNED || o.own == O_OWNED) {
+        begin_effect(b);
+        release(b, &x);
+        release(b, &o);
+    }
+    push(b, v_bool(in->arg ? E(b, BK_NOT, c, 0) : c));
+    next(b);
+}
+
 static void op_get_iter(bk_builder *b) {
     bk_val *o = top(b, 1), out;
     learn(b, 1);
@@ -562,6 +637,7 @@ void build_insn(bk_builder *b) {
         next(b);
         break;
     case BC_LOAD_GLOBAL: op_load_global(b, in); break;
+    case BC_STORE_GLOBAL: op_store_global(b, in); break;
     case BC_LOAD_DEREF: op_load_deref(b, in); break;
     case BC_UNARY_NEGATIVE:
     case BC_UNARY_INVERT:
@@ -578,6 +654,7 @@ void build_insn(bk_builder *b) {
     case BC_POP_JUMP_IF_FALSE:
     case BC_POP_JUMP_IF_NONE:
     case BC_POP_JUMP_IF_NOT_NONE: op_branch(b, in); break;
+    case BC_CONTAINS_OP: op_contains(b, in); break;
     case BC_GET_ITER: op_get_iter(b); break;
     case BC_FOR_ITER:
         if (!build_foriter(b) && !b->ended) build_generic(b);

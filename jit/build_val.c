@@ -249,11 +249,25 @@ bk_ref boxed(bk_builder *b, bk_val *v) {
     return v->box;
 }
 
-static bk_ref force_range(bk_builder *b, bk_val *v) {
-    /* an iterator that escapes: rare, so through the generic helpers would be wrong state; leave instead */
-    (void)v;
-    leave(b, BK_G_NYI);
-    return KP(b, NULL);
+/* an iterator that nobody has stepped as an object yet; others are left to the interpreter */
+static bool force_iterator(bk_builder *b, bk_val *v) {
+    if (v->obj || v->clean) return false;
+    if (v->kind == V_RANGEIT) {
+        bk_ref step = v->nkids ? v->kids[0].num : KI(b, v->step);
+        *v = v_owned(bk_types.t_range_iterator, CALLH(b, BK_H_new_rangeiter, v->num, v->num2, step));
+        return true;
+    }
+    if (v->kind == V_SEQIT && is_const(b, v->num, BK_K_I64) && b->fn->ins[v->num].imm == 0) {
+        bk_ref it = CALLH(b, BK_H_new_seqiter, v->box);
+        release(b, v);
+        *v = v_owned(NULL, it);
+        return true;
+    }
+    if (v->kind != V_ENUM || !force_iterator(b, &v->kids[0])) return false;
+    bk_ref it = CALLH(b, BK_H_new_enumerate, v->kids[0].box, v->num);
+    release(b, &v->kids[0]);
+    *v = v_owned(bk_types.t_enumerate, it);
+    return true;
 }
 
 /* a slot's tuple was made before a guard of the same instruction: from now on the guards hand over that one */
@@ -285,7 +299,8 @@ void force(bk_builder *b, bk_val *v) {
         return;
     }
     if (v->kind != V_TUPLE) {
-        force_range(b, v);
+        if (force_iterator(b, v)) return;
+        leave(b, BK_G_NYI);
         *v = v_owned(NULL, KP(b, NULL));
         return;
     }
@@ -730,6 +745,10 @@ void unknown_end(bk_builder *b) {
         b->fn->ins[r].imm = BK_G_LOCALS;
         set_guard(b, r, snap);
     }
+}
+
+void guard_valid(bk_builder *b) {
+    set_guard(b, E(b, BK_GVALID, 0, 0), snap_now(b, TOPF(b)->pc, BK_SNAP_RESUME, BK_G_INVALID));
 }
 
 void exit_unless(bk_builder *b, bk_ref good, uint32_t snap) {

@@ -530,11 +530,13 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
         a->early += EVERY;
     }
     if (a->job || a->relearn) return;
+    /* where Python raises it leaves in any case: only stays too short to pay are a reason for other code */
+    bool raises = kind == BK_G_RAISE || kind == BK_G_ZERODIV;
     bool often = a->early >= (uint32_t)s->params.early_leaves, hot = n % (uint32_t)s->params.hot_exit == 0;
-    bool known = a->compiles <= s->params.recompiles && bk_exit_learns(kind);
+    bool known = a->compiles <= s->params.recompiles && bk_exit_learns(kind) && !raises;
     bool costly = known && n >= FEW && bk_worth_again(s, a, r);
     if (known) bk_worth_left(a, bk_clock());
-    if (!often && !hot && !costly) return;
+    if (!often && (!hot || raises) && !costly) return;
     if (known) a->lost = 0;
     bk_count.hot_exits++;
     if ((costly || n == (uint32_t)s->params.hot_exit) && kind != BK_G_LOOP_END && kind != BK_G_POLL)
