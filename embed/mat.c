@@ -202,9 +202,9 @@ static PyObject *virtual_tuple(bk_mat *m, uint16_t n) {
     return t;
 }
 
-/* iterates backwards over a list, next at an index */
+/* iterates backwards over a list or tuple, next at an index */
 static PyObject *virtual_reversed(PyObject *list, PyObject *index) {
-    PyObject *it = must(PyObject_CallMethod(list, "__reversed__", NULL));
+    PyObject *it = must(PyObject_CallOneArg((PyObject *)&PyReversed_Type, list));
     Py_XDECREF(must(PyObject_CallMethod(it, "__setstate__", "O", index)));
     Py_DECREF(list);
     Py_DECREF(index);

@@ -216,10 +216,57 @@ static bool check_iterators(void) {
            check_iterator(PyByteArray_FromStringAndSize("abc", 3), bk_types.t_bytearray_iterator);
 }
 
+/* enumobject.c's, bltinmodule.c's and listobject.c's own structs, in no header: where they look different, loops over
+ * such objects are entered without knowing them */
+typedef struct {
+    PyObject_HEAD Py_ssize_t index;
+    PyObject *iter, *result, *long_index;
+} enum_object;
+typedef struct {
+    PyObject_HEAD Py_ssize_t size;
+    PyObject *iters, *result;
+    int strict;
+} zip_object;
+typedef struct {
+    PyObject_HEAD Py_ssize_t index;
+    PyObject *seq;
+} revlist_object;
+
+static void layout_wrappers(bk_traits *t) {
+    PyObject *list = Py_BuildValue("[iii]", 1, 2, 3), *it = list ? PyObject_GetIter(list) : NULL;
+    PyObject *e = it ? PyObject_CallFunction((PyObject *)&PyEnum_Type, "Oi", it, 7) : NULL;
+    PyObject *z = it ? PyObject_CallFunctionObjArgs((PyObject *)&PyZip_Type, it, it, NULL) : NULL;
+    PyObject *r = list ? PyObject_CallMethod(list, "__reversed__", NULL) : NULL;
+    enum_object *eo = (enum_object *)e;
+    zip_object *zo = (zip_object *)z;
+    revlist_object *ro = (revlist_object *)r;
+    if (e && PyEnum_Type.tp_basicsize >= (Py_ssize_t)sizeof *eo && eo->index == 7 && eo->iter == it &&
+        !eo->long_index) {
+        t->enum_index = offsetof(enum_object, index);
+        t->enum_iter = offsetof(enum_object, iter);
+        t->enum_long = offsetof(enum_object, long_index);
+    }
+    if (z && PyZip_Type.tp_basicsize >= (Py_ssize_t)sizeof *zo && zo->size == 2 && PyTuple_CheckExact(zo->iters) &&
+        PyTuple_GET_SIZE(zo->iters) == 2 && PyTuple_GET_ITEM(zo->iters, 1) == it && zo->strict == 0) {
+        t->zip_iters = offsetof(zip_object, iters);
+        t->zip_strict = offsetof(zip_object, strict);
+    }
+    if (r && PyListRevIter_Type.tp_basicsize == (Py_ssize_t)sizeof *ro && ro->index == 2 && ro->seq == list) {
+        t->revlist_index = offsetof(revlist_object, index);
+        t->revlist_seq = offsetof(revlist_object, seq);
+    }
+    Py_XDECREF(r);
+    Py_XDECREF(z);
+    Py_XDECREF(e);
+    Py_XDECREF(it);
+    Py_XDECREF(list);
+}
+
 bool bk_objects_traits(bk_traits *t, const char **why) {
     layout_containers(t);
     layout_iterators(t);
     layout_private(t);
+    layout_wrappers(t);
     layout_str(t);
     layout_buffers(t);
     *why = !check_range()            ? "a range object looks different"

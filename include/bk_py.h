@@ -58,6 +58,8 @@ typedef struct {
     uint32_t list_items, var_size, tuple_items;
     uint32_t rangeiter_start, rangeiter_step, rangeiter_len; /* long fields */
     uint32_t listiter_index, listiter_seq, tupleiter_index, tupleiter_seq;
+    /* enumerate, zip, a reversed list's iterator; 0: they look different */
+    uint32_t enum_index, enum_iter, enum_long, zip_iters, zip_strict, revlist_index, revlist_seq;
     uint32_t complex_real, complex_imag;
     uint32_t cell_value;
     uint32_t range_start, range_stop, range_step, range_length; /* PyObject * fields of a range */

@@ -50,20 +50,50 @@ uint32_t ctx_inline(bk_builder *b, bk_obj *code) {
 /* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) ---------------------------
  */
 
-static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
-    if (c->kind == EC_RANGEIT) {
-        bk_ref start = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_start);
-        bk_ref len = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->rangeiter_len);
-        bk_ref way = E(b, BK_MUL, len, KI(b, c->step)), end = E(b, BK_ADD, start, way);
+static bk_val inner_iterator(bk_builder *b, bk_ref it, bk_obj *type, int64_t step) {
+    if (type == bk_types.t_range_iterator) {
+        bk_ref start = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->rangeiter_start);
+        bk_ref len = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->rangeiter_len);
+        bk_ref way = E(b, BK_MUL, len, KI(b, step)), end = E(b, BK_ADD, start, way);
         b->fn->ins[way].flags |= BK_F_NSW;
         b->fn->ins[end].flags |= BK_F_NSW;
-        *v = (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = c->step, .obj = c->slot + 1};
-        return;
+        return (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = step};
     }
-    bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, bk_py->listiter_seq);
-    bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->listiter_index);
-    *v = (bk_val){
-        .kind = V_SEQIT, .box = seq, .num = idx, .seq = (uint8_t)bk_entry_seqkind(c->type), .obj = c->slot + 1};
+    bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, it, bk_py->listiter_seq);
+    bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->listiter_index);
+    return (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .seq = (uint8_t)bk_entry_seqkind(type)};
+}
+
+/* enumerate, zip: an exit makes new ones; the old, which nobody else has, keep what they iterate over alive until then
+ */
+static bk_val wrapped_iterator(bk_builder *b, const bk_entrycheck *c, bk_ref it) {
+    bk_ref index = 0;
+    bool counted = c->wrap & BK_WRAP_ENUM, zipped = c->wrap & BK_WRAP_ZIP;
+    if (counted) {
+        index = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->enum_index);
+        it = Eload(b, BK_M_PTR, BK_A_ITER, it, bk_py->enum_iter);
+    }
+    bk_val *kids = alloc(b, c->niters * sizeof *kids), v;
+    bk_ref tuple = zipped ? Eload(b, BK_M_PTR, BK_A_ITER, it, bk_py->zip_iters) : 0;
+    for (int i = 0; i < c->niters; i++) {
+        if (zipped) it = Eload(b, BK_M_PTR, BK_A_CONST, tuple, (int64_t)bk_py->tuple_items + 8 * i);
+        kids[i] = inner_iterator(b, it, c->iters[i].type, c->iters[i].step);
+    }
+    v = zipped ? (bk_val){.kind = V_ZIP, .type = bk_types.t_zip, .nkids = c->niters, .kids = kids} : kids[0];
+    if (!counted) return v;
+    bk_val *inner = alloc(b, sizeof *inner);
+    *inner = v;
+    return (bk_val){.kind = V_ENUM, .type = bk_types.t_enumerate, .num = index, .nkids = 1, .kids = inner};
+}
+
+static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
+    if (c->kind == EC_WRAPPED) *v = wrapped_iterator(b, c, v->box);
+    else if (c->kind == EC_REVERSED) {
+        bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, bk_py->revlist_seq);
+        bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->revlist_index);
+        *v = (bk_val){.kind = V_REVERSED, .type = c->type, .box = seq, .num = idx};
+    } else *v = inner_iterator(b, v->box, c->type, c->step);
+    v->obj = c->slot + 1;
 }
 
 static void entry_value(bk_builder *b, const bk_entrycheck *c, bk_val *v) {

@@ -300,9 +300,15 @@ static bool builtin_reversed(bk_builder *b, const bk_call *c) {
     bk_ref len;
     if (c->n != 1) return false;
     if (v->kind == V_RANGE) return reversed_range(b, c);
-    if (v->kind != V_VAL || v->type != bk_types.t_list || !v->box || v->maybe || !build_len(b, v, &len)) return false;
-    *c->out = (bk_val){
-        .kind = V_REVERSED, .type = bk_types.t_list_reverseiterator, .box = v->box, .own = v->own, .homes = v->homes};
+    bool tuple = v->type == bk_types.t_tuple;
+    if (v->kind != V_VAL || (v->type != bk_types.t_list && !tuple) || !v->box || v->maybe || !build_len(b, v, &len))
+        return false;
+    *c->out = (bk_val){.kind = V_REVERSED,
+                       .type = tuple ? bk_types.t_reversed : bk_types.t_list_reverseiterator,
+                       .box = v->box,
+                       .own = v->own,
+                       .homes = v->homes};
+    c->out->seq = tuple ? BK_SEQ_TUPLE : BK_SEQ_LIST;
     c->out->num = E(b, BK_SUB, len, KI(b, 1));
     if (v->own == O_OWNED) v->own = O_NONE;
     return true;

@@ -875,7 +875,7 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         return;
     case V_REVERSED:
         add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_REVERSED, .nkids = 2, .sub = v->obj});
-        add_slot(b, (bk_slot){.kind = BK_SK_BORROWED, .a = v->box});
+        add_slot(b, (bk_slot){.kind = v->own == O_OWNED ? BK_SK_OWNED : BK_SK_BORROWED, .a = v->box});
         add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = v->num});
         return;
     default:

@@ -33,12 +33,67 @@ int bk_entry_seqkind(bk_obj *type) {
     return -1;
 }
 
+static bool inner_fits(bk_obj *o, const bk_entryiter *it) {
+    if (type_of(o) != it->type) return false;
+    return it->type == bk_types.t_range_iterator ? range_fits(o, it->step) : seq_fits(o);
+}
+
+/* What is inside of enumerate and zip: the number of iterators; 0: no such object, or others may see it move. */
+static uint32_t unwrap(bk_obj *o, uint8_t *wrap, bk_obj **iters) {
+    *wrap = 0;
+    if (type_of(o) == bk_types.t_enumerate) {
+        if (!bk_py->enum_iter || !alone(o) || word_at(o, bk_py->enum_long)) return 0;
+        *wrap = BK_WRAP_ENUM;
+        o = (bk_obj *)word_at(o, bk_py->enum_iter);
+    }
+    if (type_of(o) != bk_types.t_zip) {
+        iters[0] = o;
+        return *wrap;
+    }
+    if (!bk_py->zip_iters || !alone(o) || (int32_t)word_at(o, bk_py->zip_strict)) return 0;
+    bk_obj *tuple = (bk_obj *)word_at(o, bk_py->zip_iters);
+    int64_t n = bk_py_len(tuple);
+    if (n < 1 || n > BK_ENTRY_ITERS) return 0;
+    *wrap |= BK_WRAP_ZIP;
+    for (int64_t i = 0; i < n; i++) iters[i] = bk_py_item(tuple, i);
+    return (uint32_t)n;
+}
+
+static bool wrapped_fits(const bk_entrycheck *c, bk_obj *o) {
+    bk_obj *iters[BK_ENTRY_ITERS];
+    uint8_t wrap;
+    if (unwrap(o, &wrap, iters) != c->niters || wrap != c->wrap) return false;
+    for (int i = 0; i < c->niters; i++)
+        if (!inner_fits(iters[i], &c->iters[i])) return false;
+    return true;
+}
+
+static bool reversed_fits(bk_obj *o) { return alone(o) && word_at(o, bk_py->revlist_seq); }
+
+static bool wrapped(bk_obj *o, bk_entrycheck *c) {
+    bk_obj *iters[BK_ENTRY_ITERS];
+    c->niters = (uint8_t)unwrap(o, &c->wrap, iters);
+    for (int i = 0; i < c->niters; i++) {
+        bk_obj *type = type_of(iters[i]);
+        bool range = type == bk_types.t_range_iterator;
+        if (!range && bk_entry_seqkind(type) < 0) return false;
+        c->iters[i] = (bk_entryiter){type, range ? word_at(iters[i], bk_py->rangeiter_step) : 0};
+    }
+    c->kind = EC_WRAPPED;
+    return c->niters && wrapped_fits(c, o);
+}
+
 static bool iterator(bk_obj *o, bk_entrycheck *c) {
     if (c->type == bk_types.t_range_iterator) {
         c->kind = EC_RANGEIT;
         c->step = word_at(o, bk_py->rangeiter_step);
         return range_fits(o, c->step);
     }
+    if (c->type == bk_types.t_list_reverseiterator && bk_py->revlist_seq) {
+        c->kind = EC_REVERSED;
+        return reversed_fits(o);
+    }
+    if (c->type == bk_types.t_enumerate || c->type == bk_types.t_zip) return wrapped(o, c);
     if (bk_entry_seqkind(c->type) < 0) return false;
     c->kind = EC_SEQIT;
     return seq_fits(o);
@@ -68,6 +123,8 @@ static bool holds(const bk_entrycheck *c, bk_obj *o) {
     case EC_ND: return same_key(o, &c->nd);
     case EC_RANGEIT: return range_fits(o, c->step);
     case EC_SEQIT: return seq_fits(o);
+    case EC_WRAPPED: return wrapped_fits(c, o);
+    case EC_REVERSED: return reversed_fits(o);
     default: return true;
     }
 }

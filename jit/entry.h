@@ -11,13 +11,23 @@ typedef enum {
     EC_INT,     /* an int that fits 64 bits */
     EC_ND,      /* exactly of `type`, with the array facts `nd` */
     EC_RANGEIT, /* a range iterator with step `step`, its end within 64 bits, owned by the frame alone */
-    EC_SEQIT /* an iterator over a sequence (`type`, bk_entry_seqkind) that is not exhausted, owned by the frame alone
-              */
+    EC_SEQIT, /* an iterator over a sequence (`type`, bk_entry_seqkind) that is not exhausted, owned by the frame alone
+               */
+    EC_WRAPPED, /* enumerate and zip around `iters`, and these, nobody else's */
+    EC_REVERSED /* a reversed list's iterator that is not exhausted, owned by the frame alone */
 } bk_entrykind;
+
+enum { BK_ENTRY_ITERS = 4, BK_WRAP_ENUM = 1, BK_WRAP_ZIP = 2 };
+typedef struct {
+    bk_obj *type; /* as in an EC_RANGEIT or EC_SEQIT */
+    int64_t step;
+} bk_entryiter;
 
 typedef struct {
     uint32_t slot;
     uint8_t kind;
+    uint8_t wrap, niters; /* EC_WRAPPED: BK_WRAP_*: enumerate(zip(...)) has both */
+    bk_entryiter iters[BK_ENTRY_ITERS];
     bk_ndkey nd;
     bk_obj *type; /* borrowed: the region's constants keep it */
     int64_t step;
