@@ -216,6 +216,7 @@ double bk_h_m_hypot(double a, double b) {
 
 /* --- ranges */
 static uint64_t range_len(int64_t start, int64_t stop, int64_t step) {
+    if (step == 0) return 0;
     if (step > 0) return start < stop ? 1 + ((uint64_t)stop - (uint64_t)start - 1) / (uint64_t)step : 0;
     return start > stop ? 1 + ((uint64_t)start - (uint64_t)stop - 1) / (0 - (uint64_t)step) : 0;
 }

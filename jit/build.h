@@ -315,9 +315,9 @@ void drop_operands(bk_builder *b, uint32_t n); /* pops n operands after unknown_
 void finish_operands(bk_builder *b, uint32_t n,
                      bk_ref result); /* drop_operands, then push the result if there is one */
 bool build_match(bk_builder *b);     /* build_match.c: MATCH_*, GET_LEN; false: left to the interpreter */
+enum { BK_MOSTPARAMS = 24 };
 /* build_bind.c: does a call with nargs arguments (b->kwnames: the last ones' names) bind? and the callee's locals then
  */
-enum { BK_MAXPARAMS = 24 };
 bool bk_binds(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, uint32_t nargs);
 void bk_bind(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs, bk_val *slots);
 bool build_plain_call(bk_builder *b, const char *name, bk_obj *callable, uint32_t nstack,

@@ -17,7 +17,7 @@ static int named_param(const bk_codeinfo *ci, bk_obj *name) {
 static bool match(const bk_builder *b, const bk_codeinfo *ci, uint32_t nargs, int *from) {
     uint32_t nkw = names_given(b), npos = nargs - nkw, all = ci->argcount + ci->kwonly;
     bool more = ci->flags & CO_VARARGS;
-    if (all > BK_MAXPARAMS || nkw > nargs || (npos > ci->argcount && !more)) return false;
+    if (all > BK_MOSTPARAMS || nkw > nargs || (npos > ci->argcount && !more)) return false;
     if (npos > ci->argcount + MOST_EXTRA) return false;
     for (uint32_t i = 0; i < all; i++) from[i] = i < npos && i < ci->argcount ? (int)i : -1;
     for (uint32_t k = 0; k < nkw; k++) {
@@ -29,7 +29,7 @@ static bool match(const bk_builder *b, const bk_codeinfo *ci, uint32_t nargs, in
 }
 
 bool bk_binds(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, uint32_t nargs) {
-    int from[BK_MAXPARAMS];
+    int from[BK_MOSTPARAMS];
     if (!match(b, ci, nargs, from)) return false;
     for (uint32_t i = 0; i < ci->argcount + ci->kwonly; i++) {
         if (from[i] >= 0) continue;
@@ -52,7 +52,7 @@ static bk_val keyword_default(bk_builder *b, bk_obj *func, const char *name) {
 }
 
 void bk_bind(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs, bk_val *slots) {
-    int from[BK_MAXPARAMS];
+    int from[BK_MOSTPARAMS];
     uint32_t npos = nargs - names_given(b), all = ci->argcount + ci->kwonly;
     if (!match(b, ci, nargs, from)) bk_abort(b, BK_AB_VERIFY);
     for (uint32_t i = 0; i < all; i++)

@@ -99,7 +99,10 @@ static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
     if (init && b->body) bk_guard_depth(b);
     bk_bframe *f = init ? new_frame(b, init, ci) : NULL;
     bk_val self = inst_new(b, type);
-    for (uint32_t i = n; i-- > 0;) f->slots[i + 1] = pop(b);
+    bk_val *args = alloc(b, (n + 1) * sizeof *args);
+    args[0] = self;
+    for (uint32_t i = n; i-- > 0;) args[i + 1] = pop(b);
+    if (init) bk_bind(b, init, ci, args, n + 1, f->slots);
     pop(b); /* the class and NULL */
     pop(b);
     push(b, self);
@@ -107,8 +110,6 @@ static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
         flow_continue(b, insn(b)->next);
         return true;
     }
-    f->slots[0] = self;
-    for (uint32_t i = n + 1; i < ci->argcount; i++) f->slots[i] = v_konst(b, bk_py_func_default(init, i));
     f->init = true;
     b->st.n++;
     f->pc = 0;

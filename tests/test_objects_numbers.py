@@ -103,7 +103,7 @@ def test_numbers_accept_anything(mod):
     for name, (_, letters, _) in mod.signatures().items():
         if letters and set(letters) <= {"I", "F"} and not name.startswith(("box", "list", "tuple")):
             rows = [
-                ([v] if len(letters) == 1 else [v, w])
+                ([v, w] * 2)[: len(letters)]
                 for v in (I64 if letters[0] == "I" else F64)
                 for w in (I64 if letters[-1] == "I" else F64)
             ]
