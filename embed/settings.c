@@ -65,6 +65,8 @@ static int chosen_from_environment(void) {
 int bk_settings_init(void) {
     for (size_t i = 0; bk_param_table[i].name; i++)
         if (from_environment(i) < 0) return -1;
+    const char *perf = getenv("BACKEDGE_PERF");
+    bk_perf_wanted = perf && *perf && strcmp(perf, "0") != 0;
     return stress_from_environment() < 0 ? -1 : chosen_from_environment();
 }
 

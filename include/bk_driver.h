@@ -24,6 +24,8 @@ extern const char *const bk_abort_texts[], *const bk_abort_names[]; /* by bk_abo
 
 /* passes of the optimiser by number; ends with NULL */
 extern const char *const bk_pass_names[];
+/* tell perf where native code is (BACKEDGE_PERF=1) */
+extern bool bk_perf_wanted;
 /* only loops listed in this file (an identity on each line) are compiled; false: errno */
 bool bk_select_load(const char *path);
 

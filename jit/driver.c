@@ -1,5 +1,6 @@
 /* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
 #include "event.h"
+#include "perfmap.h"
 #include "sample.h"
 #include "select.h"
 #include "worth.h"
@@ -306,6 +307,7 @@ static void publish(bk_anchor *a) {
     a->lost = 0;
     bk_count.published++;
     bk_tell(BK_EVT_COMPILED, a, r, 0);
+    bk_perf_told(a, r);
     if (old) bk_region_drop(old);
 }
 

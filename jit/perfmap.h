@@ -1,0 +1,11 @@
+/* Native code's addresses for perf (perfmap.c). */
+#ifndef BK_PERFMAP_H
+#define BK_PERFMAP_H
+#include "codestate.h"
+
+/* the region was published (it is in the anchor's list) */
+void bk_perf_write(const bk_anchor *a, const bk_region *r);
+static inline void bk_perf_told(const bk_anchor *a, const bk_region *r) {
+    if (__builtin_expect(bk_perf_wanted, 0)) bk_perf_write(a, r);
+}
+#endif
