@@ -42,7 +42,9 @@ static PyObject *on_start(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self, (void)n;
     if (stopped) return Py_NewRef(disable);
     if ((PyObject *)bkp_code(f) != args[0]) Py_RETURN_NONE;
-    return answer(ts, bk_watchall_on() ? bk_watchall_start(ts, f, args[0]) : bk_on_start(args[0], (bk_frame *)f));
+    int what = bk_on_start(args[0], (bk_frame *)f);
+    if (what == BK_DISABLE && bk_watchall_start(f, args[0])) what = bk_on_start(args[0], (bk_frame *)f);
+    return answer(ts, what);
 }
 
 static PyObject *on_insn(PyObject *self, PyObject *const *args, Py_ssize_t n) {

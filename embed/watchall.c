@@ -1,5 +1,5 @@
-/* Watching a whole program: PY_START is on everywhere; the first start of a code object that has loops decides whether
- * they are watched, then the place is disabled, so that each code object costs one event. */
+/* Watching a whole program: PY_START is on everywhere; the first start of a code object decides whether it is watched.
+ * If not, the place is disabled, so that it costs one event. */
 #include "watchall.h"
 #include "listen.h"
 #include "opcode.h"
@@ -29,6 +29,19 @@ static PyObject *module_name(PyObject *globals) {
     return name && PyUnicode_Check(name) ? name : Py_None; /* borrowed */
 }
 
+static bool has_name(PyObject *names, PyObject *name) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++)
+        if (PyTuple_GET_ITEM(names, i) == name) return true; /* both are interned */
+    return false;
+}
+
+/* What has no loops may be worth entering at its start (jit/start.c): if it seems to call itself, or is long. */
+static bool may_matter(PyCodeObject *co) {
+    enum { LONG = 300 }; /* code units */
+    return Py_SIZE(co) >= LONG || has_name(co->co_names, co->co_name) ||
+           has_name(co->co_localsplusnames, co->co_name) || may_have_loops(co);
+}
+
 /* 1 yes, 0 no, -1 with an exception set */
 static int wanted(PyObject *file, PyObject *globals) {
     PyObject *answer = PyDict_GetItemWithError(known, file); /* borrowed */
@@ -43,15 +56,14 @@ static int wanted(PyObject *file, PyObject *globals) {
     return yes;
 }
 
-int bk_watchall_start(PyThreadState *ts, bkp_frame *f, PyObject *code) {
-    if (!decide || bk_driver_enabled(code) || !may_have_loops((PyCodeObject *)code)) return BK_DISABLE;
+bool bk_watchall_start(bkp_frame *f, PyObject *code) {
+    if (!decide || bk_driver_enabled(code) || !may_matter((PyCodeObject *)code)) return false;
     PyObject *saved = PyErr_GetRaisedException(), *func = (PyObject *)bkp_func(f);
-    (void)ts;
     int yes = wanted(((PyCodeObject *)code)->co_filename, func ? PyFunction_GET_GLOBALS(func) : NULL);
     if (yes > 0 && bk_driver_enable(code, NULL) < 0) yes = -1;
     if (yes < 0) PyErr_WriteUnraisable(code);
     PyErr_SetRaisedException(saved);
-    return BK_DISABLE;
+    return yes > 0 && bk_driver_enabled(code);
 }
 
 bool bk_watchall_on(void) { return decide != NULL; }

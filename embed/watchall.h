@@ -7,8 +7,8 @@
  */
 PyObject *bk_watchall_set(PyObject *self, PyObject *decide);
 bool bk_watchall_on(void);
-/* a code object starts: BK_DISABLE */
-int bk_watchall_start(PyThreadState *ts, bkp_frame *f, PyObject *code);
+/* a code object starts; true: it is watched from now on */
+bool bk_watchall_start(bkp_frame *f, PyObject *code);
 
 /* run_script(path), run_module(name, alter_argv): runs the program in sys.modules['__main__'] by CPython's own code,
  * which shows its errors; nothing below can be seen on its stack. The status: 0, 1, or -1: by an uncaught

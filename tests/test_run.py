@@ -237,6 +237,31 @@ def test_what_is_watched(tmp_path, options, has, has_not):
     assert has <= names and not has_not & names
 
 
+RECURSIVE = """
+from backedge import _core
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def outer(n):
+    def inner(k):
+        return 0 if k == 0 else 1 + inner(k - 1)
+    return inner(n)
+def plain(n):
+    return n
+print(fib(20), [outer(5) for _ in range(400)][-1], plain(3))
+_core.drain()
+fib(20)
+print({c.co_name: any(x["compiles"] for x in _core.explain(c)["loops"]) for c in _core.codes() if _core.enabled(c)})
+"""
+
+
+def test_recursive_functions_are_watched(tmp_path):
+    (tmp_path / "p.py").write_text(RECURSIVE)
+    done = python("-m", "backedge", "run", "p.py", cwd=tmp_path, env={"BACKEDGE_FIXED_ORDER": "1"})
+    first, second = done.stdout.splitlines()
+    seen = eval(second)
+    assert first == "6765 5 3" and seen["fib"] and "inner" in seen and "plain" not in seen
+
+
 def test_the_installed_command_is_main():
     from backedge import __main__
 
