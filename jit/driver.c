@@ -543,7 +543,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     bk_count.hot_exits++;
     if ((costly || n == (uint32_t)s->params.hot_exit) && kind != BK_G_LOOP_END && kind != BK_G_POLL)
         bk_tell(BK_EVT_HOT_EXIT, a, r, exit);
-    if (a->compiles <= s->params.recompiles && worth_learning(a, fn, x, kind)) {
+    if (!raises && a->compiles <= s->params.recompiles && worth_learning(a, fn, x, kind)) {
         a->early = 0;
         relearn(s, a, r);
     } else if (often) penalise(a, r, fn->origins[fn->snaps[x->snap].org].line);
