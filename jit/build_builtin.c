@@ -232,9 +232,11 @@ static bool builtin_isinstance(bk_builder *b, const bk_call *c) {
 }
 
 static bool builtin_type(bk_builder *b, const bk_call *c) {
-    if (c->n != 1 || c->args[0].kind != V_VAL || !c->args[0].type) return false;
-    *c->out = v_konst(b, c->args[0].type);
-    return true;
+    const bk_val *x = &c->args[0];
+    if (c->n != 1 || x->kind != V_VAL) return false;
+    if (x->type) *c->out = v_konst(b, x->type);
+    else if (x->box && !x->maybe) *c->out = v_volatile(NULL, Eload(b, BK_M_PTR, BK_A_TYPE, x->box, bk_py->layout.type));
+    return x->type || (x->box && !x->maybe);
 }
 
 /* ---- ranges and iterators ---------------------------------------------------------------------------------------- */

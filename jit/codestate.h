@@ -57,6 +57,7 @@ struct bk_codestate {
     uint32_t nanchors;
     bk_anchor start;
     bool no_start;              /* it is not worth to enter at the start */
+    bool start_waits;           /* for more of the compile budget, without events */
     bool recursive;             /* a call of it was seen inside another */
     uint64_t native;            /* clock ticks spent in native code, estimated */
     bk_codestate *next, **prev; /* all states */

@@ -617,11 +617,31 @@ static void settle(bk_anchor *a) {
     }
 }
 
+static bool starts_wait;
+
+/* Functions that wait for the compile budget have no events, which would cost too much: any other event looks. */
+static void wake_starts(void) {
+    enum { OFTEN = 256 };
+    static unsigned events;
+    if (!starts_wait || ++events % OFTEN != 0) return;
+    starts_wait = false;
+    for (bk_codestate *s = bk_codestates; s; s = s->next) {
+        if (!s->start_waits) continue;
+        if (!budget_left(s)) {
+            starts_wait = true;
+            continue;
+        }
+        s->start_waits = s->no_start = false;
+        if (set_events(s, true) < 0) return;
+    }
+}
+
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     bk_fixed_clock += BK_EVENT_TICKS;
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || to > from || to / 2 >= s->ci->nbytes) return BK_DISABLE;
     if (paused || bk_config.off) return BK_KEEP;
+    wake_starts();
     uint16_t pc = s->ci->index[to / 2];
     bk_anchor *a = pc == 0xffff ? NULL : bk_anchor_at(s, pc);
     if (!a || a->state == A_BLACKLISTED) return BK_DISABLE;
@@ -665,9 +685,15 @@ static void recording_start(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     record_stop(s);
 }
 
+static int wait_for_budget(bk_codestate *s) {
+    s->start_waits = s->no_start = starts_wait = true;
+    return BK_DISABLE;
+}
+
 static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     s->recursive = s->recursive || bk_py_frame_nested(f);
-    if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone or the budget was spent */
+    if (a->state == A_RECORDING && s->prof) {
+        if (!budget_left(s)) return wait_for_budget(s); /* recorded before, its code is gone or the budget was spent */
         compile(s, a, f, NULL);
         return BK_KEEP;
     }
@@ -676,6 +702,7 @@ static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         s->no_start = true;
         return BK_DISABLE;
     }
+    if (!budget_left(s)) return wait_for_budget(s);
     a->state = A_RECORDING;
     record_start(s, s, a);
     return BK_KEEP;
@@ -686,6 +713,7 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || s->no_start || s->start.state == A_BLACKLISTED) return BK_DISABLE;
     if (paused || bk_config.off) return BK_KEEP;
+    wake_starts();
     bk_anchor *a = &s->start;
     settle(a);
     if (a->relearn && --a->relearn == 0) {

@@ -634,3 +634,16 @@ def closures(n):
     for i in range(n):
         s += outer(i)
     return s
+
+
+def same(a, b, n):
+    return a is b if n == 0 else same(a, b, n - 1)
+
+
+@case((30,), jit=("same",))
+def same_number(n):
+    r = []
+    for i in range(n):
+        x = i * 1000.5
+        r.append((same(x, x, i % 4), same(i * 1000, i * 1000 + 1, i % 4)))
+    return r
