@@ -171,7 +171,7 @@ def loops_of_process():
 
 
 # ---- questions about a loop ------------------------------------------------------------------------------------------
-NORMAL_EXITS = ("loop-end", "poll")
+NORMAL_EXITS = ("loop-end", "return", "poll")
 
 
 def worst_exit(loop):

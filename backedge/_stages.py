@@ -77,14 +77,14 @@ def _value_of(name, values):
 
 
 def _llvm(text, values):
-    """A line that defines a value of the IR came from there; one that makes a part of it (a number) from where the
-    first value that is made of it did; a branch or store from where its operand did. The block that all exits share
+    """A line that defines a value of the IR came from there; one that makes a part of it (a number) from where
+    the first value that is made of it did; a branch or store from where its operand did. The block that all exits share
     came from no one place."""
     lines, parts, shared = [], {}, False
     for line in reversed(text.splitlines()):
         head, equals, rest = line.partition(" = ")
         defined = head.strip() if equals else ""
-        place = None
+        place = named = None
         if line.startswith("  "):
             named = _LLVM_VALUE.match(defined)
             if named:
@@ -96,7 +96,7 @@ def _llvm(text, values):
                 if used:
                     number = _LLVM_VALUE.match(used[0])
                     place = _value_of(number[1], values) if number else None
-            if place and equals:
+            if named and place and not rest.startswith("phi "):
                 for part in _LLVM_PART.findall(rest):
                     parts[part] = place
         lines.append(Line(line, place))

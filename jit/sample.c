@@ -78,7 +78,14 @@ static bk_anchor *innermost(const bk_codestate *s, uint32_t offset) {
     return NULL;
 }
 
+/* a function that is entered at its start stands for what is in none of its loops */
+static bk_anchor *around(bk_codestate *s, uint32_t offset) {
+    bk_anchor *a = innermost(s, offset);
+    return a || !bk_anchor_tried(&s->start) ? a : &s->start;
+}
+
 static bool being_compiled(const bk_codestate *s, const bk_anchor *a) {
+    if (a->header < 0) return a->job != NULL;
     for (uint32_t i = 0; i < s->nanchors; i++) {
         const bk_anchor *o = &s->anchors[i];
         if (o->job && (o == a || bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header))) return true;
@@ -93,7 +100,7 @@ void bk_sample_where(void) {
     __atomic_store_n(&asked, 0, __ATOMIC_RELAXED);
     while ((code = bk_py_walk(&frame, &offset))) {
         bk_codestate *s = bk_py_codestate(code, false);
-        bk_anchor *a = s ? innermost(s, offset) : NULL;
+        bk_anchor *a = s ? around(s, offset) : NULL;
         if (!a) continue;
         bk_tick what = s->recording ? BK_TICK_RECORDING : being_compiled(s, a) ? BK_TICK_WAITING : BK_TICK_INTERPRETED;
         a->ticks[what] += n;
