@@ -549,7 +549,7 @@ void store_dying(bk_builder *b, uint32_t slot, bk_val v) {
     *t = v;
     if (v.kind != V_NULL) boxed(b, t);
     unknown_begin(b);
-    secure_homes(b, t, home_bit(slot));
+    each_borrower(b, secure_homes, home_bit(slot)); /* the old object may die: others that borrow it, and v itself */
     v = *t;
     TOPF(b)->sp--;
     bk_ref p = v.kind == V_NULL ? KP(b, NULL) : v.box;

@@ -627,3 +627,25 @@ def instance_with_fields_in_other_order(n):
         s += a.p * a.q
         a.p += 1
     return s, [a.p for a in xs][:5]
+
+
+class Loud:
+    deaths = []
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        Loud.deaths.append(self.number)
+
+
+@case((60,))
+def shifted_pair_of_loud_objects(n):
+    """The first store of the pair takes the home of what the second one stores."""
+    Loud.deaths.clear()
+    a, b = Loud(-1), Loud(-2)
+    seen = []
+    for i in range(n):
+        a, b = b, Loud(i)
+        seen.append((a.number, b.number, len(Loud.deaths)))
+    return seen, list(Loud.deaths)
