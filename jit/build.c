@@ -199,6 +199,7 @@ static void reset(bk_builder *b) {
     b->nctx = 1;
     b->nvid = 0;
     b->returning = false;
+    b->kwnames = NULL; /* a restart may have come in the middle of a call */
     b->ndying = 0;
     b->org = 0;
     b->st.n = b->st.nloops = 0;
