@@ -70,6 +70,50 @@ void *bk_h_chr(int64_t code);
 void *bk_h_str_index(void *s, int64_t i);
 void *bk_h_str_concat(void *a, void *b);
 bool bk_h_str_append(bk_ctx *c, int64_t slot, void *right);
+void *bk_h_str_grow(void *s, void *x, void *t);
+void *bk_h_local_append(bk_ctx *c, int64_t slot, void *x, void *t);
+void *bk_h_str_repeat(void *s, int64_t n);
+void *bk_h_str_mod(void *format, void *args);
+int64_t bk_h_str_has(void *s, void *sub);
+bool bk_h_str_has_chr(void *s, int64_t code);
+void *bk_h_str_slice(void *s, int64_t a, int64_t b);
+void *bk_h_list_slice(void *l, int64_t a, int64_t b);
+void *bk_h_tuple_slice(void *t, int64_t a, int64_t b);
+void *bk_h_bytes_slice(void *s, int64_t a, int64_t b);
+void *bk_h_str_of_int(int64_t n);
+void *bk_h_str_plain(void *o);
+void *bk_h_format_plain(void *o, void *spec);
+int64_t bk_h_parse_int(void *s);
+void *bk_h_float_of_str(void *s);
+void *bk_h_str_join_args(bk_ctx *c, int64_t n);
+
+/* C methods, plain keys */
+void *bk_h_pure_method(void *descr, void *self, int64_t n, void *a, void *b, void *c);
+void *bk_h_item_method(void *descr, void *self, int64_t n, void *a, void *b, void *c);
+void *bk_h_pure_function(void *f, int64_t n, void *a, void *b, void *c);
+void *bk_h_dict_find(void *dict, void *key);
+bool bk_h_dict_put(void *dict, void *key, void *value);
+bool bk_h_dict_del(void *dict, void *key);
+void *bk_h_dict_pop(void *dict, void *key);
+void *bk_h_dict_setdefault(void *dict, void *key, void *value);
+int64_t bk_h_set_has(void *set, void *key);
+bool bk_h_set_put(void *set, void *key);
+int64_t bk_h_set_discard(void *set, void *key);
+int64_t bk_h_seq_has(void *seq, void *item);
+void *bk_h_iter_new(void *o);
+void *bk_h_iter_step(void *it);
+int64_t bk_h_iter_pair(bk_ctx *c, void *it);
+void bk_h_drop_plain(void *o);
+bool bk_h_list_extend_plain(void *list, void *seq);
+void *bk_h_dict_new(void);
+void *bk_h_set_new(void);
+void *bk_h_list_of(void *seq);
+void *bk_h_tuple_of(void *seq);
+void *bk_h_build_plain(bk_ctx *c, int64_t what, int64_t n);
+/* what the build helpers make of n values; new reference */
+PyObject *bk_build_container(void *const *values, int64_t what, int64_t n);
+/* dict and set iterators are laid out as helpers_dict.c expects */
+bool bk_iterators_ok(void);
 
 /* any object */
 void *bk_h_binary_op(bk_ctx *c, void *a, void *b, int64_t op);

@@ -366,6 +366,10 @@ static PyObject *build(PyObject *const *v, int64_t what, Py_ssize_t n) {
     return NULL;
 }
 
+PyObject *bk_build_container(void *const *values, int64_t what, int64_t n) {
+    return build((PyObject *const *)values, what, n);
+}
+
 void *bk_h_build(bk_ctx *c, int64_t what, int64_t first, int64_t count) {
     WITH_EVENTS(void *, build((PyObject *const *)c->args + first, what, count));
 }

@@ -57,6 +57,26 @@ void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *bo
     if (!set_known(c, slot, box)) set_made(c, slot, bk_h_box_np_i(typenum, v));
 }
 
+/* As the interpreter's BINARY_OP with the STORE_FAST behind it: the operand stack's reference goes first, so that a
+ * local that has the only other one can grow in place. */
+void *bk_h_local_append(bk_ctx *c, int64_t slot, void *x, void *t) {
+    void **home = bk_py_frame_home(c->frame);
+    PyObject *s = bkp_peek(home[slot]), *r;
+    if (!x || x == s) {
+        Py_XDECREF((PyObject *)x);
+        home[slot] = bkp_slot(NULL);
+        PyUnicode_Append(&s, t);
+        home[slot] = bkp_slot(s);
+        return s;
+    }
+    r = PyUnicode_Concat(x, t);
+    Py_DECREF((PyObject *)x);
+    if (!r) return NULL;
+    home[slot] = bkp_slot(r);
+    Py_XDECREF(s); /* a string: the builder knows the local's type */
+    return r;
+}
+
 bool bk_h_frame_seen(bk_ctx *c) { return ((bkp_frame *)c->frame)->frame_obj != NULL; }
 
 bool bk_h_simple_or_null(void *o) { return !o || bk_py_type_is_simple(Py_TYPE((PyObject *)o)); }

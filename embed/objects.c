@@ -1,5 +1,6 @@
 /* Small questions about objects and functions, and the object layouts that compiled code reads. */
 #include "objects.h"
+#include "helpers.h"
 #include "numpy.h"
 #include "objects_version.h"
 #include <string.h>
@@ -44,9 +45,16 @@ bool bk_py_is_heap_type(bk_obj *type) {
     return !(t->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || PyType_IsSubtype(t, &PyModule_Type);
 }
 
+/* the common types that need not be looked for among NumPy's */
+static bool is_container(bk_obj *type) {
+    return type == &PyTuple_Type || type == &PyList_Type || type == &PyDict_Type || type == &PySet_Type ||
+           (((PyTypeObject *)type)->tp_flags & Py_TPFLAGS_HEAPTYPE);
+}
+
 bool bk_py_type_is_simple(bk_obj *type) {
     return type == &PyFloat_Type || type == &PyLong_Type || type == &PyUnicode_Type || type == &PyBool_Type ||
-           type == &PyBytes_Type || type == &PyComplex_Type || type == Py_TYPE(Py_None) || bk_py_np_typenum(type) >= 0;
+           type == &PyBytes_Type || type == &PyComplex_Type || type == Py_TYPE(Py_None) ||
+           (bk_types.np_scalar[0] && !is_container(type) && bk_py_np_typenum(type) >= 0);
 }
 
 bool bk_py_is_immortal(bk_obj *o) { return _Py_IsImmortal((PyObject *)o); }
@@ -273,6 +281,7 @@ bool bk_objects_traits(bk_traits *t, const char **why) {
            : !check_range_iterator() ? "a range iterator looks different"
            : !check_str(t)           ? "a string looks different"
            : !check_iterators()      ? "an iterator looks different"
+           : !bk_iterators_ok()      ? "an iterator of a dict or set looks different"
            : !bk_chars_init(t)       ? "strings of one character look different"
                                      : NULL;
     if (PyErr_Occurred()) PyErr_Clear();

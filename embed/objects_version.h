@@ -121,6 +121,25 @@ static inline PyObject *bkv_dict_get_mixed(PyObject *d, PyObject *name, Py_hash_
     return NULL;
 }
 
+/* somebody is told of changes of the dict */
+static inline bool bkv_dict_watched(const PyDictObject *d) {
+#if PY_VERSION_HEX >= 0x030e0000
+    return d->_ma_watcher_tag & ((1 << DICT_MAX_WATCHERS) - 1);
+#else
+    return d->ma_version_tag & ((1 << DICT_MAX_WATCHERS) - 1);
+#endif
+}
+
+/* a value of the dict, which is not watched, was replaced in place */
+static inline void bkv_dict_changed(PyDictObject *d) {
+#if PY_VERSION_HEX >= 0x030e0000
+    (void)d;
+#else
+    uint64_t keep = d->ma_version_tag & (DICT_VERSION_INCREMENT - 1);
+    d->ma_version_tag = DICT_NEXT_VERSION(PyInterpreterState_Get()) | keep;
+#endif
+}
+
 /* the number of items that the message for too many to unpack tells; -1: none */
 static inline Py_ssize_t bkv_unpack_got(PyObject *o) {
 #if PY_VERSION_HEX >= 0x030e0000

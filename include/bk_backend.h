@@ -52,7 +52,7 @@ typedef struct {
     const char *args;
     uint8_t effect;
 } bk_helperinfo;
-enum { BK_E_PURE, BK_E_READ, BK_E_ALLOC, BK_E_ITEMS, BK_E_UNKNOWN };
+enum { BK_E_PURE, BK_E_READ, BK_E_ALLOC, BK_E_REFS, BK_E_ITEMS, BK_E_UNKNOWN };
 typedef enum {
 #define BK_HELPER(name, res, args, effect) BK_H_##name,
 #include "bk_helpers.def"

@@ -38,6 +38,7 @@ typedef struct bk_val {
     bool clean;   /* real frame's slots: the home slot holds just this value */
     bool simple;  /* home slots: holds a number or string, of whatever type */
     bool nd_ok;   /* nd facts hold */
+    bool fresh;   /* likely the only reference */
     bool modular; /* an int of which num is only the low 64 bits (build_num.c) */
     uint8_t seq;  /* V_SEQIT: bk_seqkind */
     uint8_t nkids;
@@ -385,5 +386,6 @@ void force_outer_locals(bk_builder *b);         /* nor do the real frame's local
 void force_shared(bk_builder *b);               /* nor are there two copies of one */
 void put_home(bk_builder *b, uint32_t slot,
               bk_ref p); /* the local's home slot, which holds nothing that counts, gets p */
-bool build_builtin(bk_builder *b, const char *name, uint32_t n, bk_val *args, bk_val *out); /* build_builtin.c */
+bool build_builtin(bk_builder *b, const char *name, bk_obj *callable, uint32_t n, bk_val *args,
+                   bk_val *out); /* build_builtin.c */
 #endif

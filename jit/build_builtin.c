@@ -1,5 +1,5 @@
 /* Calls of builtins that are known by name: numbers, types, ranges and iterators, a few methods. */
-#include "build_builtin.h"
+#include "build_quiet.h"
 #include <string.h>
 
 enum { DIV = 2, REM = 6, POW = 8, LT = 0, GT = 4 };
@@ -166,6 +166,7 @@ static bool builtin_round(bk_builder *b, const bk_call *c) {
 }
 
 static bool builtin_int(bk_builder *b, const bk_call *c) {
+    if (c->n == 1 && is_type(c->args, bk_types.t_str)) return text_int(b, c);
     if (c->n == 0) return call_int(c, KI(b, 0));
     if (c->n != 1 || !call_real(c->args)) return false;
     if (is_exact_int(c->args)) return call_itself(c);
@@ -176,6 +177,7 @@ static bool builtin_int(bk_builder *b, const bk_call *c) {
 }
 
 static bool builtin_float(bk_builder *b, const bk_call *c) {
+    if (c->n == 1 && is_type(c->args, bk_types.t_str)) return text_float(b, c);
     if (c->n == 0) return call_float(c, KF(b, 0));
     if (c->n != 1 || !call_real(c->args)) return false;
     return is_exact_float(c->args) ? call_itself(c) : call_float(c, np_double(b, c->args));
@@ -434,6 +436,13 @@ static const function known[] = {
     {"enumerate", builtin_enumerate, 2},
     {"zip", builtin_zip, 2},
     {"reversed", builtin_reversed, 1},
+    {"str", text_str, 1},
+    {"dict.get", dict_get, 2},
+    {"dict.setdefault", dict_setdefault, 2},
+    {"dict.pop", dict_pop, 2},
+    {"set.add", set_add, 1},
+    {"set.discard", set_discard, 1},
+    {"set.remove", set_remove, 1},
     {"list.append", list_append, 0},
     {"list.pop", list_pop, 1},
     {"int.bit_count", int_bit_count, 1},
@@ -449,7 +458,7 @@ static void learn_operands(bk_builder *b, const bk_call *c, uint32_t n) {
     for (uint32_t k = 1; k <= n && k <= c->n; k++) learn(b, k);
 }
 
-bool build_builtin(bk_builder *b, const char *name, uint32_t n, bk_val *args, bk_val *out) {
+bool build_builtin(bk_builder *b, const char *name, bk_obj *callable, uint32_t n, bk_val *args, bk_val *out) {
     bk_call c = {n, args, out};
     for (uint32_t i = 0; i < n; i++)
         if (args[i].clean) return false;
@@ -460,7 +469,13 @@ bool build_builtin(bk_builder *b, const char *name, uint32_t n, bk_val *args, bk
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(name, known[i].name)) continue;
         learn_operands(b, &c, known[i].learn);
-        return known[i].build(b, &c);
+        if (known[i].build(b, &c)) return true;
+        break;
     }
-    return false;
+    if (b->ended) return false;
+    if (!strcmp(name, "list") || !strcmp(name, "tuple") || !strcmp(name, "dict") || !strcmp(name, "set")) {
+        learn_operands(b, &c, 1);
+        return make_empty(b, &c, name);
+    }
+    return build_direct(b, name, callable, &c);
 }

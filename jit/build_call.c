@@ -122,7 +122,7 @@ static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool 
     uint32_t n = nstack + bound;
     if (strcmp(name, "isinstance") != 0 && strcmp(name, "type") != 0) force_operands(b, n);
     bk_val out, *args = top(b, n);
-    if (b->kwnames || dies_loudly(b) || !build_builtin(b, name, n, n ? args : NULL, &out))
+    if (b->kwnames || dies_loudly(b) || !build_builtin(b, name, callable, n, n ? args : NULL, &out))
         return !b->ended && !b->effects && build_plain_call(b, name, callable, nstack, bound);
     if (b->ended) return true; /* by call_result, on every path */
     bool owned = false;

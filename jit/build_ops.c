@@ -1,6 +1,6 @@
 /* The builder's dispatch: one case per canonical bytecode, a call each; what has no fast path takes its boxed
  * lowering. */
-#include "build.h"
+#include "build_quiet.h"
 
 static void next(bk_builder *b) { flow_continue(b, insn(b)->next); }
 
@@ -20,9 +20,16 @@ static void op_load_fast_pair(bk_builder *b, const bk_insn *in) {
     if (!b->ended) next(b);
 }
 
+/* a local that always gets numbers or strings: its old value then dies without running code */
+static void learn_simple(bk_builder *b, uint32_t k) {
+    const bk_prof *p = prof(b);
+    if (!p->opnd_many[k - 1] && simple_type(p->opnd[k - 1].type)) learn(b, k);
+}
+
 static void op_store_fast(bk_builder *b, const bk_insn *in) {
     uint32_t slot = (uint32_t)in->arg;
     if (is_outer(b) && top(b, 1)->kind == V_TUPLE) force_operands(b, 1);
+    learn_simple(b, 1);
     if (store_kills(b, slot)) store_dying(b, slot, pop(b));
     else {
         check_overwrite(b, slot);
@@ -50,6 +57,8 @@ static void op_store_pair(bk_builder *b, const bk_insn *in) {
     bool dying = store_kills(b, first) || store_kills(b, second);
     for (uint32_t k = 1; k <= 2 && is_outer(b); k++)
         if (top(b, k)->kind == V_TUPLE) force_operands(b, k);
+    learn_simple(b, 1);
+    learn_simple(b, 2);
     if (!dying) {
         check_overwrite(b, first);
         check_overwrite(b, second);
@@ -288,11 +297,11 @@ static void op_binary(bk_builder *b, int op) {
     bk_val *y = top(b, 1), *x = top(b, 2), out;
     learn(b, 2);
     learn(b, 1);
-    if (!(prof(b)->flags & BK_PF_GENERIC) && str_append_local(b)) return;
-    if (x->kind == V_VAL && y->kind == V_VAL && !(prof(b)->flags & BK_PF_GENERIC) && !x->clean && !y->clean &&
-        build_binary(b, op, x, y, &out)) {
+    bool quick = !(prof(b)->flags & BK_PF_GENERIC) && x->kind == V_VAL && !x->clean && !y->clean;
+    if (quick && (str_append_local(b) || text_append(b, op))) return;
+    if (quick && ((y->kind == V_VAL && build_binary(b, op, x, y, &out)) || text_binary(b, op, x, y, &out))) {
         bk_val cy = pop(b), cx = pop(b);
-        if (cx.own == O_OWNED || cy.own == O_OWNED) {
+        if (cx.own == O_OWNED || cy.own == O_OWNED || cy.kind == V_TUPLE) {
             begin_effect(b);
             release(b, &cx);
             release(b, &cy);
@@ -552,7 +561,9 @@ static void op_contains(bk_builder *b, const bk_insn *in) {
     bk_ref c;
     learn(b, 2);
     if ((prof(b)->flags & BK_PF_GENERIC) || !int_in(b, top(b, 2), top(b, 1), &c)) {
-        build_generic(b);
+        if (b->ended) return;
+        if (build_contains(b, in->arg)) next(b);
+        else if (!b->ended) build_generic(b);
         return;
     }
     bk_val o = pop(b), x = pop(b);
@@ -671,6 +682,32 @@ void build_insn(bk_builder *b) {
     case BC_RETURN_VALUE:
     case BC_RETURN_CONST: build_return(b); break;
     case BC_BUILD_TUPLE: op_build_tuple(b, in); break;
+    case BC_DELETE_SUBSCR:
+        if (dict_delete(b)) next(b);
+        else if (!b->ended) build_generic(b);
+        break;
+    case BC_BINARY_SLICE:
+        if (build_slice(b)) next(b);
+        else if (!b->ended) build_generic(b);
+        break;
+    case BC_BUILD_STRING:
+    case BC_FORMAT_SIMPLE:
+    case BC_FORMAT_WITH_SPEC:
+    case BC_FORMAT_VALUE:
+    case BC_CONVERT_VALUE:
+        if (build_format(b, in)) next(b);
+        else if (!b->ended) build_generic(b);
+        break;
+    case BC_BUILD_LIST:
+    case BC_BUILD_MAP:
+    case BC_BUILD_SET:
+    case BC_BUILD_CONST_KEY_MAP:
+    case BC_LIST_EXTEND:
+    case BC_SET_ADD:
+    case BC_MAP_ADD:
+        if (build_make(b, in)) next(b);
+        else if (!b->ended) build_generic(b);
+        break;
     case BC_UNPACK_SEQUENCE:
         if (build_unpack(b, (uint32_t)in->arg)) next(b);
         else if (!b->ended) build_generic(b);

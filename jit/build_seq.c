@@ -1,5 +1,5 @@
 /* Lists, tuples, strings, byte arrays: elements, lengths, iteration, unpacking. */
-#include "build.h"
+#include "build_quiet.h"
 
 /* an index in [0, len): the sign it had while recording decides which check is made */
 bk_ref checked_index(bk_builder *b, bk_ref i, bk_ref len) {
@@ -41,6 +41,9 @@ bool build_len(bk_builder *b, bk_val *o, bk_ref *len) {
     else if (o->type == bk_types.t_tuple || o->type == bk_types.t_bytes)
         *len = Eload(b, BK_M_I64, BK_A_CONST, o->box, bk_py->var_size);
     else if (o->type == bk_types.t_str) *len = Eload(b, BK_M_I64, BK_A_CONST, o->box, bk_py->str_length);
+    else if (o->type == bk_types.t_dict) *len = Eload(b, BK_M_I64, BK_A_SIZE, o->box, bk_py->dict_used);
+    else if (o->type == bk_types.t_set || o->type == bk_types.t_frozenset)
+        *len = Eload(b, BK_M_I64, BK_A_SIZE, o->box, bk_py->set_used);
     else if (bk_types.t_array_array && o->type == bk_types.t_array_array)
         *len = Eload(b, BK_M_I64, BK_A_BUFHEAD, o->box, bk_py->var_size);
     else if (o->type == bk_types.t_ndarray && o->nd_ok && o->nd.ndim)
@@ -73,15 +76,6 @@ static bool seq_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
         items = Eload(b, BK_M_PTR, BK_A_ITEMPTR, o->box, bk_py->list_items);
         p = Eloadx(b, BK_M_PTR, BK_A_ITEMS, items, i, 8, 0);
     } else p = Eloadx(b, BK_M_PTR, BK_A_CONST, o->box, i, 8, bk_py->tuple_items);
-    *out = v_volatile(NULL, p);
-    apply_seen(b, out, prof(b));
-    return true;
-}
-
-static bool dict_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
-    if (key->kind != V_VAL || key->type != bk_types.t_str || !key->box || key->maybe) return false;
-    bk_ref p = CALLH(b, BK_H_dict_get, o->box, key->box);
-    guard(b, E(b, BK_NE, p, KP(b, NULL)), BK_G_BOUNDS);
     *out = v_volatile(NULL, p);
     apply_seen(b, out, prof(b));
     return true;
@@ -181,6 +175,7 @@ static bool bytearray_store(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
 bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe) return false;
     if (o->type == bk_types.t_ndarray) return np_setitem(b, o, key, v);
+    if (o->type == bk_types.t_dict) return dict_store(b, o, key, v);
     if (!int_key(key)) return false;
     if (o->type == bk_types.t_list) return list_store(b, o, key, v);
     if (o->type == bk_types.t_bytearray) return bytearray_store(b, o, key, v);
@@ -239,6 +234,7 @@ bool build_getiter(bk_builder *b, bk_val *o, bk_val *out) {
         return true;
     }
     if (o->kind != V_VAL || !o->box || o->maybe || o->clean) return false;
+    if (quiet_getiter(b, o, out)) return true;
     int seq = seq_kind(b, o);
     if (seq < 0) return false;
     *out = (bk_val){.kind = V_SEQIT,
@@ -361,6 +357,7 @@ static void drop_iterator(bk_builder *b, uint32_t target) {
 bool build_foriter(bk_builder *b) {
     const bk_insn *in = insn(b);
     bk_val it = *top(b, 1);
+    if (it.kind == V_VAL) return quiet_foriter(b);
     if (it.kind != V_RANGEIT && it.kind != V_SEQIT && it.kind != V_ENUM && it.kind != V_ZIP && it.kind != V_REVERSED)
         return false;
     bk_ref more = iter_more(b, &it);
@@ -425,7 +422,7 @@ bool build_unpack(bk_builder *b, uint32_t n) {
     if (owner.own == O_OWNED) { /* it may die here, which runs nothing: its items live on */
         begin_effect(b);
         for (uint32_t i = 0; i < n; i++) secure(b, &kids[i]);
-        release(b, &owner);
+        E(b, BK_DECREF, owner.box, 0); /* its items live on */
     }
     for (uint32_t i = n; i-- > 0;) push(b, kids[i]);
     return true;

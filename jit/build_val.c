@@ -439,6 +439,7 @@ void check_release(bk_builder *b, const bk_val *v) {
         simple_type(v->type) || v->konst)
         return;
     if (b->returning && b->ndying < 16) b->dying[b->ndying++] = v->box;
+    else if (v->fresh) guard(b, CALLH(b, BK_H_quiet_death, v->box), BK_G_DESTRUCTOR);
     else check_death(b, v->box);
 }
 

@@ -460,7 +460,7 @@ static bool worth_learning(bk_anchor *a, const bk_fn *fn, const bk_exit *x, int 
     p->strikes++;
     if (kind == BK_G_RAISE) p->flags |= BK_PF_LEAVE;
     else if (kind == BK_G_LAST_REF) p->flags |= BK_PF_DIES;
-    else if (kind == BK_G_DESTRUCTOR) p->flags |= BK_PF_LOUD;
+    else if (kind == BK_G_DESTRUCTOR) p->flags |= p->strikes > 2 ? BK_PF_LOUD | BK_PF_GENERIC : BK_PF_LOUD;
     else if (kind == BK_G_FPWARN || p->strikes > 2) p->flags |= BK_PF_GENERIC;
     return true;
 }

@@ -31,7 +31,7 @@ static void effects(bk_lw *L, LLVMValueRef f, const bk_helperinfo *h) {
     case BK_E_PURE: attr(L, f, LLVMAttributeFunctionIndex, "memory", MEM_NONE); break;
     case BK_E_READ: attr(L, f, LLVMAttributeFunctionIndex, "memory", MEM_READ); break;
     case BK_E_ALLOC:
-        attr(L, f, LLVMAttributeFunctionIndex, "memory", strchr(h->args, 'P') ? MEM_ALLOC_ARGS : MEM_ALLOC);
+        attr(L, f, LLVMAttributeFunctionIndex, "memory", strpbrk(h->args, "CP") ? MEM_ALLOC_ARGS : MEM_ALLOC);
         break;
     default: return;
     }

@@ -12,7 +12,8 @@ static bk_writes call_writes(const bk_ins *in) {
     switch (bk_call_effect(in)) {
     case BK_E_PURE:
     case BK_E_READ: return (bk_writes){0};
-    case BK_E_ALLOC: return (bk_writes){.classes = M(REFCNT)};
+    case BK_E_ALLOC:
+    case BK_E_REFS: return (bk_writes){.classes = M(REFCNT)};
     case BK_E_ITEMS: return (bk_writes){.classes = M(REFCNT) | M(SIZE) | M(ITEMPTR) | M(ITEMS) | M(KEYS)};
     default: return (bk_writes){.classes = BK_ALIAS_ALL};
     }

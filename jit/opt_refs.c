@@ -53,7 +53,7 @@ static bool harmless(const refs *x, bk_ref r, bk_ref p) {
     case BK_SETIP:
     case BK_POLL:
     case BK_GVALID: return true;
-    case BK_CALL: return bk_call_effect(in) <= BK_E_ALLOC;
+    case BK_CALL: return bk_call_effect(in) <= BK_E_REFS;
     default: return !(bk_ops[in->op].flags & (BK_OF_EFFECT | BK_OF_TERM));
     }
 }
@@ -162,7 +162,7 @@ static bool compares_with_one(const bk_fn *f, bk_ref r, bk_ref *load) {
 static bool may_lower(const bk_fn *f, bk_ref r) {
     const bk_ins *in = &f->ins[r];
     if (is_decref(in->op) || in->op == BK_NCALL) return true;
-    if (in->op == BK_CALL) return bk_call_effect(in) > BK_E_ALLOC;
+    if (in->op == BK_CALL) return bk_call_effect(in) > BK_E_REFS;
     return in->op == BK_STORE && in->alias == BK_A_REFCNT;
 }
 
