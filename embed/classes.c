@@ -12,17 +12,28 @@ static PyObject *lookup(PyTypeObject *type, const char *text) {
 
 static bool is_plain_class(bk_obj *cls) { return Py_IS_TYPE((PyObject *)cls, &PyType_Type); }
 
+bool bk_py_is_plain_class(bk_obj *cls) { return is_plain_class(cls); }
+
+/* 1 yes, 0 no, -1: an object that may say it is of another class than its type's would be asked */
+static int64_t subtype_of(PyTypeObject *type, PyTypeObject *cls) {
+    static PyObject *name, *says; /* __class__ and what object has there */
+    if (PyType_IsSubtype(type, cls)) return 1;
+    if (!name && !(name = PyUnicode_InternFromString("__class__"))) {
+        PyErr_Clear();
+        return -1;
+    }
+    if (!says) says = _PyType_Lookup(&PyBaseObject_Type, name);
+    return type->tp_getattro == PyObject_GenericGetAttr && says && _PyType_Lookup(type, name) == says ? 0 : -1;
+}
+
 int bk_py_isinstance(bk_ticket *t, bk_obj *type_, bk_obj *cls) {
     PyTypeObject *type = type_;
     if (type_ == cls) return 1;
     if (!is_plain_class(cls) || !bk_assume_type(t, type)) return -1;
-    if (PyType_IsSubtype(type, (PyTypeObject *)cls)) return 1;
-    /* an object that says it is of another class than its type's is asked */
-    PyObject *says = lookup(type, "__class__");
-    bool honest =
-        type->tp_getattro == PyObject_GenericGetAttr && says && says == lookup(&PyBaseObject_Type, "__class__");
-    return honest ? 0 : -1;
+    return (int)subtype_of(type, (PyTypeObject *)cls);
 }
+
+int64_t bk_h_is_instance(void *o, void *cls) { return subtype_of(Py_TYPE((PyObject *)o), cls); }
 
 bool bk_py_match_args(bk_ticket *t, bk_obj *cls, uint32_t n, bk_obj **names) {
     if (!n) return true;

@@ -180,6 +180,7 @@ void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *bo
 bool bk_h_frame_seen(bk_ctx *c);
 bool bk_h_simple_or_null(void *o);
 bool bk_h_quiet_death(void *o);
+int64_t bk_h_is_instance(void *o, void *cls);
 void bk_h_box_ref(void *o);
 void bk_h_box_unref(void *o);
 

@@ -198,6 +198,7 @@ void bk_py_attr(bk_ticket *t, bk_obj *type, bk_obj *name, bool store, bk_attr *o
 
 /* isinstance(o, cls) for an o of exactly `type`: 1, 0, or -1: not known without running code */
 int bk_py_isinstance(bk_ticket *t, bk_obj *type, bk_obj *cls);
+bool bk_py_is_plain_class(bk_obj *cls); /* its metaclass is type itself */
 /* the attributes (borrowed names) that n positional patterns of cls ask for; NULL: the subject itself. false: not known
  */
 bool bk_py_match_args(bk_ticket *t, bk_obj *cls, uint32_t n, bk_obj **names);

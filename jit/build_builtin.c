@@ -225,8 +225,23 @@ static int is_instance(bk_builder *b, bk_obj *type, const bk_val *cls) {
     return r;
 }
 
+/* of an object of unknown type: an I1, or 0 if it cannot be told */
+static bk_ref tested_instance(bk_builder *b, bk_ref o, const bk_val *cls) {
+    if (cls->kind != V_VAL || !cls->konst || !bk_py_is_plain_class(cls->konst)) return 0;
+    bk_const(b->fn, cls->konst);
+    bk_ref r = CALLH(b, BK_H_is_instance, o, KP(b, cls->konst));
+    guard(b, E(b, BK_GE, r, KI(b, 0)), BK_G_TYPE);
+    return E(b, BK_NE, r, KI(b, 0));
+}
+
 static bool builtin_isinstance(bk_builder *b, const bk_call *c) {
-    if (c->n != 2 || !c->args[0].type || c->args[0].kind == V_NULL) return false;
+    if (c->n != 2 || c->args[0].kind == V_NULL) return false;
+    if (!c->args[0].type) {
+        const bk_val *o = &c->args[0];
+        bk_ref r = o->kind == V_VAL && o->box && !o->maybe ? tested_instance(b, o->box, &c->args[1]) : 0;
+        if (r) *c->out = v_bool(r);
+        return r != 0;
+    }
     int r = is_instance(b, c->args[0].type, &c->args[1]);
     if (r < 0) return false;
     *c->out = v_bool(bk_kb(b->fn, r));

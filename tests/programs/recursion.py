@@ -647,3 +647,44 @@ def same_number(n):
         x = i * 1000.5
         r.append((same(x, x, i % 4), same(i * 1000, i * 1000 + 1, i % 4)))
     return r
+
+
+def nested_sum(x):
+    s = 0
+    for v in x:
+        if isinstance(v, list):
+            s += nested_sum(v)
+        else:
+            s += v
+    return s
+
+
+class Says:
+    """isinstance() asks it what it is."""
+
+    asked = 0
+
+    @property
+    def __class__(self):
+        Says.asked += 1
+        return list if Says.asked % 2 else Says
+
+
+class Listlike(list):
+    pass
+
+
+def count_lists(xs, kinds):
+    n = 0
+    for v in xs:
+        n += isinstance(v, list) + 10 * isinstance(v, int) + 100 * isinstance(v, Says) + 1000 * isinstance(v, kinds)
+    return n
+
+
+@case((40,), jit=("nested_sum", "count_lists"))
+def isinstance_of_unknown_types(n):
+    data = [1, [2, 3, [4, 5, [6, 7]], 8], [9, [10, 11]], 12] * n
+    Says.asked = 0
+    plain = [1, [], Listlike(), True, None, "x", 2.5, {}, list, int] * n
+    asked = [1, [], Says(), 2] * n
+    return nested_sum(data), count_lists(plain, dict), count_lists(plain, (dict, str)), count_lists(asked, Says), Says.asked
