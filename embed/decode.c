@@ -16,7 +16,6 @@
 typedef enum {
     F_NONE,
     F_ARG,
-    F_CELL,   /* a cell or free variable is set up */
     F_LOW1,   /* arg2: the low bit */
     F_LOW2,   /* arg2: the two low bits */
     F_PAIR,   /* arg, arg2: four bits each */
@@ -68,7 +67,6 @@ static void set_arg(bk_decoder *d, bk_insn *in, int32_t arg) {
     in->arg = arg;
     switch (ops[d->raw[in - ci->insns]].form) {
     case F_NONE: in->arg = 0; break;
-    case F_CELL: ci->has_cells = true; break;
     case F_LOW1: in->arg = arg >> 1, in->arg2 = arg & 1; break;
     case F_LOW2: in->arg = arg >> 2, in->arg2 = arg & 3; break;
     case F_PAIR: in->arg = arg >> 4, in->arg2 = arg & 15; break;
@@ -253,6 +251,8 @@ static bool describe(bk_decoder *d, uint32_t nbytes) {
     ci->posonly = (uint32_t)co->co_posonlyargcount;
     ci->flags = (uint32_t)co->co_flags;
     ci->ncells = (uint32_t)(co->co_nlocalsplus - co->co_nlocals);
+    ci->nfree = (uint32_t)co->co_nfreevars;
+    ci->makes_cells = co->co_ncellvars > 0;
     ci->consts = (bk_obj **)((PyTupleObject *)co->co_consts)->ob_item;
     ci->nconsts = (uint32_t)PyTuple_GET_SIZE(co->co_consts);
     ci->names = (bk_obj **)((PyTupleObject *)co->co_names)->ob_item;

@@ -131,10 +131,23 @@ static void write_real(bk_leaving *l) {
     bkp_set_depth(l->f[0].frame, l->f[0].shape->depth);
 }
 
+/* takes the function of frame i from where it waits, the caller's stack */
+static PyObject *waiting_function(bk_leaving *l, uint32_t i) {
+    bkp_frame *caller = l->f[i - 1].frame;
+    int d = bkp_depth(caller) - 1;
+    void **slot = bkp_home(caller) + bkp_code(caller)->co_nlocalsplus + d;
+    PyObject *func = bkp_peek(*slot);
+    *slot = bkp_slot(NULL);
+    bkp_set_depth(caller, d);
+    assert(PyFunction_Check(func));
+    return func;
+}
+
 static void write_inner(bk_leaving *l, uint32_t i) {
     bk_leftframe *in = &l->f[i];
-    PyFunctionObject *func = in->fn->consts[in->shape->func];
-    bkp_frame *f = bk_inner_push(l->ts, func, (PyCodeObject *)in->info->code, l->f[i - 1].frame);
+    PyObject *func =
+        in->shape->on_stack ? waiting_function(l, i) : Py_NewRef((PyObject *)in->fn->consts[in->shape->func]);
+    bkp_frame *f = bk_inner_push(l->ts, (PyFunctionObject *)func, (PyCodeObject *)in->info->code, l->f[i - 1].frame);
     uint32_t n = in->info->nlocals + in->shape->depth;
     for (uint32_t k = 0; k < n; k++) {
         bkp_home(f)[k] = bkp_slot(l->values[in->start + k]);

@@ -73,6 +73,7 @@ typedef struct {
 
 /* inner.c: an inlined callee's frame, above the thread's innermost one, with empty slots. func is borrowed. Never
  * fails: out of memory is fatal here */
+/* func is stolen */
 bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject *co, bkp_frame *previous);
 /* Runs the frames f[1..n-1] from the innermost (f[n-1], ready to run) outwards. f[0] is the real frame; f[0..n-2] wait
  * at their calls. thrown: the innermost starts with the exception that is set. f[1]'s result is a new reference for

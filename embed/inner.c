@@ -29,7 +29,7 @@ bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject
     bkp_frame *f = (bkp_frame *)ts->datastack_top;
     if (_PyThreadState_HasStackSpace(ts, co->co_framesize)) ts->datastack_top += co->co_framesize;
     else f = (bkp_frame *)push_chunk(ts, co->co_framesize);
-    bkp_init(f, (PyFunctionObject *)Py_NewRef(func), co);
+    bkp_init(f, func, co);
     f->previous = previous;
     return f;
 }

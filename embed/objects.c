@@ -105,6 +105,10 @@ static void layout_containers(bk_traits *t) {
     t->func_kwdefaults = offsetof(PyFunctionObject, func_kwdefaults);
     t->func_code = offsetof(PyFunctionObject, func_code);
     t->func_defaults = offsetof(PyFunctionObject, func_defaults);
+    t->func_globals = offsetof(PyFunctionObject, func_globals);
+    t->func_builtins = offsetof(PyFunctionObject, func_builtins);
+    t->func_closure = offsetof(PyFunctionObject, func_closure);
+    t->func_vectorcall = offsetof(PyFunctionObject, vectorcall);
     t->method_func = offsetof(PyMethodObject, im_func);
     t->method_self = offsetof(PyMethodObject, im_self);
 }

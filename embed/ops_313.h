@@ -8,7 +8,7 @@
 #define BKP_COMMON_CONST(i) NULL
 #define BK_OPCODES(X)                                                                                                  \
     X(NOP, NOP, NONE) X(RESUME, NOP, NONE)                                                                             \
-    X(MAKE_CELL, PROLOGUE, CELL) X(COPY_FREE_VARS, PROLOGUE, CELL)                                                     \
+    X(MAKE_CELL, PROLOGUE, NONE) X(COPY_FREE_VARS, PROLOGUE, NONE)                                                     \
     X(POP_TOP, POP_TOP, NONE) X(PUSH_NULL, PUSH_NULL, NONE) X(COPY, COPY, ARG) X(SWAP, SWAP, ARG)                      \
     X(END_FOR, POP_TOP, NONE) X(LOAD_FAST, LOAD_FAST, ARG) X(LOAD_FAST_CHECK, LOAD_FAST_CHECK, ARG)                    \
     X(LOAD_FAST_LOAD_FAST, LOAD_FAST_LOAD_FAST, PAIR) X(STORE_FAST_LOAD_FAST, STORE_FAST_LOAD_FAST, PAIR)              \

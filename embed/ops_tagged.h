@@ -2,7 +2,7 @@
 // clang-format off
 #define BK_OPCODES_(X, GET_ITER_FORM)                                                                                  \
     X(NOP, NOP, NONE) X(RESUME, NOP, NONE) X(NOT_TAKEN, NOP, NONE)                                                     \
-    X(MAKE_CELL, PROLOGUE, CELL) X(COPY_FREE_VARS, PROLOGUE, CELL)                                                     \
+    X(MAKE_CELL, PROLOGUE, NONE) X(COPY_FREE_VARS, PROLOGUE, NONE)                                                     \
     X(POP_TOP, POP_TOP, NONE) X(PUSH_NULL, PUSH_NULL, NONE) X(COPY, COPY, ARG) X(SWAP, SWAP, ARG)                      \
     X(END_FOR, POP_TOP, NONE) X(LOAD_FAST, LOAD_FAST, ARG) X(LOAD_FAST_CHECK, LOAD_FAST_CHECK, ARG)                    \
     X(LOAD_FAST_BORROW, LOAD_FAST, ARG) X(LOAD_FAST_LOAD_FAST, LOAD_FAST_LOAD_FAST, PAIR)                              \

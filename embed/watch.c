@@ -119,8 +119,12 @@ static bool find_plain_vectorcall(void) {
     return plain_vectorcall != NULL;
 }
 
+const void *bk_py_plain_vectorcall(void) {
+    return plain_vectorcall || find_plain_vectorcall() ? (const void *)plain_vectorcall : NULL;
+}
+
 static bool have_func_watcher(void) {
-    if (!plain_vectorcall && !find_plain_vectorcall()) return false;
+    if (!bk_py_plain_vectorcall()) return false;
     if (func_watcher < 0) claim(&func_watcher, PyFunction_AddWatcher(on_func));
     return func_watcher >= 0;
 }

@@ -180,6 +180,7 @@ typedef struct {
     uint32_t nslots; /* entries in fn.slots, kids included */
     uint32_t func;   /* inner frames: index in fn.consts of the function object */
     uint32_t home;   /* first home slot number of this frame (0 for the outermost) */
+    bool on_stack;   /* the function is no constant: it waits on top of the caller's stack */
     bool init;       /* __init__: gives None, and the call's result waits on top of the caller's stack */
 } bk_sframe;
 

@@ -37,13 +37,14 @@ typedef struct bk_codeinfo {
     uint32_t nlocals; /* co_nlocalsplus */
     uint32_t stacksize, argcount, kwonly, posonly, flags; /* flags: co_flags */
     uint32_t ncells; /* cell and free slots are the last of nlocals; arguments may be cells too */
+    uint32_t nfree;  /* the last of these: cells that the function brings with it */
     bk_obj **consts, **names;
     uint32_t nconsts, nnames; /* borrowed */
     const char *name, *filename;
     uint32_t firstline; /* UTF-8, borrowed (qualname) */
     const char **local_names;
     bool generator, module_level; /* never compiled: generators and coroutines (as region roots); no fast locals */
-    bool has_cells;               /* MAKE_CELL or COPY_FREE_VARS occurs */
+    bool makes_cells;             /* MAKE_CELL occurs */
 } bk_codeinfo;
 /* decoded form of a code object; cached with it. NULL: out of memory (no exception set) */
 bk_codeinfo *bk_py_codeinfo(bk_obj *code);
@@ -74,7 +75,7 @@ typedef struct {
     uint32_t bytes_data, bytearray_start;
     uint32_t type_flags; /* of a type: 64 bits, and which of them mark patterns */
     int64_t flag_sequence, flag_mapping;
-    uint32_t func_code, func_defaults, func_kwdefaults;
+    uint32_t func_code, func_defaults, func_kwdefaults, func_globals, func_builtins, func_closure, func_vectorcall;
     uint32_t method_func, method_self;
     uint32_t array_items, array_descr; /* array.array: item pointer, descriptor (address identifies the type code) */
     uint32_t memview_buf, memview_ndim, memview_itemsize, memview_len, memview_format, memview_readonly,
@@ -165,6 +166,8 @@ bk_obj *bk_assume_global(bk_ticket *t, bk_obj *globals, bk_obj *builtins, bk_obj
 bk_obj *bk_assume_module_attr(bk_ticket *t, bk_obj *module, bk_obj *name);
 /* __code__, __defaults__ and vectorcall of a Python function stay as they are; false: cannot be watched */
 bool bk_assume_function(bk_ticket *t, bk_obj *func);
+/* the vectorcall of Python functions that nobody took over; NULL: unknown */
+const void *bk_py_plain_vectorcall(void);
 /* a type's attributes (and its bases') stay as they are */
 bool bk_assume_type(bk_ticket *t, bk_obj *type);
 

@@ -68,6 +68,7 @@ typedef struct {
     uint32_t ctx;  /* inline context number */
     uint16_t code; /* index in fn.codes */
     bool init;     /* __init__ of the instance on top of the caller's stack */
+    bool on_stack; /* func is not known: it is the value on top of the caller's stack */
     bk_val *slots;
 } bk_bframe;
 
@@ -117,6 +118,7 @@ typedef struct {
 typedef struct {
     uint32_t parent, pc;
     bk_obj *code;
+    bool on_stack;
 } bk_inlinectx;
 typedef struct {
     uint32_t ctx, pc;
@@ -302,8 +304,9 @@ void flow_reset(bk_builder *b);
 void flow_continue(bk_builder *b, uint32_t pc); /* the instruction is done: pc is next, perhaps a merge */
 void flow_by_type(bk_builder *b); /* the operand on top, of unknown type: a way for each type that was recorded */
 bool flow_next(bk_builder *b);    /* takes up the next version to build */
-void begin_insn(bk_builder *b, uint32_t pc);      /* the state now is the one an exit of pc goes back to */
-uint32_t ctx_inline(bk_builder *b, bk_obj *code); /* inline context of a call at the current instruction */
+void begin_insn(bk_builder *b, uint32_t pc); /* the state now is the one an exit of pc goes back to */
+uint32_t ctx_inline(bk_builder *b, bk_obj *code,
+                    bool on_stack); /* inline context of a call at the current instruction */
 uint16_t code_number(bk_builder *b, const bk_codeinfo *ci);
 void *alloc(bk_builder *b, size_t size); /* zeroed, from the arena */
 
@@ -320,7 +323,9 @@ enum { BK_MOSTPARAMS = 24 };
 /* build_bind.c: does a call with nargs arguments (b->kwnames: the last ones' names) bind? and the callee's locals then
  */
 bool bk_binds(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, uint32_t nargs);
-void bk_bind(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs, bk_val *slots);
+/* func NULL: only its code is known, `now` is the function */
+void bk_bind(bk_builder *b, bk_obj *func, const bk_val *now, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs,
+             bk_val *slots);
 bool build_plain_call(bk_builder *b, const char *name, bk_obj *callable, uint32_t nstack,
                       bool bound);                         /* build_plain.c */
 void push_released(bk_builder *b, uint32_t n, bk_val out); /* n operands go, `out` made of them comes */

@@ -32,7 +32,8 @@ bool bk_binds(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, uint32_t nargs
     int from[BK_MOSTPARAMS];
     if (!match(b, ci, nargs, from)) return false;
     for (uint32_t i = 0; i < ci->argcount + ci->kwonly; i++) {
-        if (from[i] >= 0) continue;
+        if (from[i] >= 0 || (!func && i < ci->argcount)) continue;
+        if (!func) return false;
         if (i < ci->argcount ? !bk_py_func_default(func, i) : !bk_py_func_kwdefault(func, ci->local_names[i], NULL))
             return false;
     }
@@ -51,13 +52,30 @@ static bk_val keyword_default(bk_builder *b, bk_obj *func, const char *name) {
     return v_volatile(NULL, p);
 }
 
-void bk_bind(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs, bk_val *slots) {
+/* of a function that is only known by its code: those that it has at the call */
+static bk_val default_now(bk_builder *b, const bk_val *func, const bk_codeinfo *ci, uint32_t param) {
+    bk_ref t = Eload(b, BK_M_PTR, BK_A_TYPE, func->box, bk_py->func_defaults);
+    guard(b, E(b, BK_NE, t, KP(b, NULL)), BK_G_VALUE);
+    bk_ref len = Eload(b, BK_M_I64, BK_A_CONST, t, bk_py->var_size), first = E(b, BK_SUB, len, KI(b, ci->argcount));
+    b->fn->ins[first].flags |= BK_F_NSW;
+    guard(b, E(b, BK_GE, first, KI(b, -(int64_t)param)), BK_G_VALUE);
+    int64_t off = (int64_t)bk_py->tuple_items + 8 * (int64_t)param;
+    return v_volatile(NULL, Eloadx(b, BK_M_PTR, BK_A_CONST, t, first, 8, off));
+}
+
+static bk_val positional_default(bk_builder *b, bk_obj *func, const bk_val *now, const bk_codeinfo *ci,
+                                 uint32_t param) {
+    return func ? v_konst(b, bk_py_func_default(func, param)) : default_now(b, now, ci, param);
+}
+
+void bk_bind(bk_builder *b, bk_obj *func, const bk_val *now, const bk_codeinfo *ci, const bk_val *args, uint32_t nargs,
+             bk_val *slots) {
     int from[BK_MOSTPARAMS];
     uint32_t npos = nargs - names_given(b), all = ci->argcount + ci->kwonly;
     if (!match(b, ci, nargs, from)) bk_abort(b, BK_AB_VERIFY);
     for (uint32_t i = 0; i < all; i++)
         slots[i] = from[i] >= 0       ? args[from[i]]
-                   : i < ci->argcount ? v_konst(b, bk_py_func_default(func, i))
+                   : i < ci->argcount ? positional_default(b, func, now, ci, i)
                                       : keyword_default(b, func, ci->local_names[i]);
     if (!(ci->flags & CO_VARARGS)) return;
     uint32_t extra = npos > ci->argcount ? npos - ci->argcount : 0;

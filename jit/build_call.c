@@ -13,7 +13,7 @@ static bool no_inline_here(bk_builder *b) {
 const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs) {
     bk_obj *code = bk_py_func_code(func);
     const bk_codeinfo *ci = bk_py_codeinfo(code);
-    if (!ci || ci->generator || ci->module_level || ci->has_cells || ci->kwonly ||
+    if (!ci || ci->generator || ci->module_level || ci->makes_cells || ci->nfree || ci->kwonly ||
         (ci->flags & (CO_VARARGS | CO_VARKEYWORDS)))
         return NULL;
     if (!b->rq.profile(code) || nargs > ci->argcount || b->kwnames) return NULL;
@@ -22,16 +22,19 @@ const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs) 
     return bk_assume_function(b->rq.ticket, func) ? ci : NULL;
 }
 
-static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *func, uint32_t nargs) {
-    const bk_params *p = b->rq.params;
+static bool room_for_frame(bk_builder *b) {
     uint32_t frames = b->body ? b->st.n - 1 : b->st.n;
-    if (b->st.n >= BK_MAXDEPTH || (int64_t)frames > p->inline_depth || no_inline_here(b)) return NULL;
-    const bk_codeinfo *ci = bk_py_codeinfo(bk_py_func_code(func));
-    if (!ci || ci->generator || ci->module_level || ci->has_cells || (ci->flags & CO_VARKEYWORDS)) return NULL;
-    if (ci->ninsns > p->inline_insns || !b->rq.profile(ci->code) || !bk_binds(b, func, ci, nargs)) return NULL;
+    return b->st.n < BK_MAXDEPTH && (int64_t)frames <= b->rq.params->inline_depth && !no_inline_here(b);
+}
+
+/* func may be unknown (NULL) */
+static const bk_codeinfo *inlinable(bk_builder *b, bk_obj *code, bk_obj *func, uint32_t nargs) {
+    const bk_codeinfo *ci = room_for_frame(b) ? bk_py_codeinfo(code) : NULL;
+    if (!ci || ci->generator || ci->module_level || ci->makes_cells || (ci->flags & CO_VARKEYWORDS)) return NULL;
+    if (ci->ninsns > b->rq.params->inline_insns || !b->rq.profile(code) || !bk_binds(b, func, ci, nargs)) return NULL;
     for (uint32_t i = 0; i < b->st.n; i++)
         if (b->st.f[i].ci == ci) return NULL; /* recursion is called */
-    return bk_assume_function(b->rq.ticket, func) ? ci : NULL;
+    return !func || bk_assume_function(b->rq.ticket, func) ? ci : NULL;
 }
 
 static bool passable(bk_builder *b, uint32_t n) {
@@ -40,36 +43,101 @@ static bool passable(bk_builder *b, uint32_t n) {
     return true;
 }
 
-/* a new abstract frame for the function, whose locals are still to be filled; it is not the innermost yet */
-static bk_bframe *new_frame(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
-    uint32_t ctx = ctx_inline(b, ci->code);
+/* a new abstract frame for the function (NULL: it is on the stack), whose locals and names are still to be filled in;
+ * it is not the innermost yet */
+static bk_bframe *frame_of(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
+    uint32_t ctx = ctx_inline(b, ci->code, !func);
     uint16_t code = code_number(b, ci);
     bk_bframe *f = &b->st.f[b->st.n];
     *f = (bk_bframe){.ci = ci,
                      .prof = b->rq.profile(ci->code),
                      .func = func,
-                     .globals = bk_py_func_globals(func),
-                     .builtins = bk_py_func_builtins(func),
+                     .on_stack = !func,
                      .flow = b->flows[code],
                      .ctx = ctx,
                      .code = code};
+    while (f->pc + 1 < ci->ninsns && ci->insns[f->pc].op == BC_PROLOGUE) f->pc++; /* done here */
     f->slots = alloc(b, (ci->nlocals + ci->stacksize + 2) * sizeof(bk_val));
+    return f;
+}
+
+static bk_bframe *new_frame(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
+    bk_bframe *f = frame_of(b, func, ci);
+    f->globals = bk_py_func_globals(func);
+    f->builtins = bk_py_func_builtins(func);
+    for (uint32_t i = 0; i < ci->nfree; i++)
+        f->slots[ci->nlocals - ci->nfree + i] = v_konst(b, bk_py_item(bk_py_func_closure(func), i));
     return f;
 }
 
 /* the arguments (self first, if bound) become the locals of a new abstract frame */
 static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
     uint32_t nargs = nstack + bound;
-    const bk_codeinfo *ci = inlinable(b, func, nargs);
+    const bk_codeinfo *ci = inlinable(b, bk_py_func_code(func), func, nargs);
     if (!ci || !passable(b, nargs)) return false;
     if (b->body) bk_guard_depth(b);
     bk_bframe *f = new_frame(b, func, ci);
-    bk_bind(b, func, ci, nargs ? top(b, nargs) : NULL, nargs, f->slots);
+    bk_bind(b, func, NULL, ci, nargs ? top(b, nargs) : NULL, nargs, f->slots);
     for (uint32_t i = 0; i < nargs; i++) pop(b);
     pop(b);             /* the callable, a constant */
     if (!bound) pop(b); /* NULL */
     b->st.n++;
-    f->pc = 0;
+    return true;
+}
+
+/* ---- functions made while running: each is another object, but their code is the same ------------------------------
+ */
+static bk_ref func_field(bk_builder *b, const bk_val *func, uint32_t offset) {
+    return Eload(b, BK_M_PTR, BK_A_TYPE, func->box, offset); /* written by unknown code only, as types are */
+}
+
+static void guard_field(bk_builder *b, const bk_val *func, uint32_t offset, const void *want) {
+    guard(b, E(b, BK_EQ, func_field(b, func, offset), KP(b, want)), BK_G_VALUE);
+}
+
+/* the function keeps its cells, and is kept on the stack */
+static void load_free_vars(bk_builder *b, const bk_val *func, const bk_codeinfo *ci, bk_val *locals) {
+    if (!ci->nfree) return;
+    bk_ref t = func_field(b, func, bk_py->func_closure);
+    for (uint32_t i = 0; i < ci->nfree; i++)
+        locals[ci->nlocals - ci->nfree + i] =
+            (bk_val){.kind = V_VAL,
+                     .own = O_HOMES,
+                     .type = bk_types.t_cell,
+                     .box = Eload(b, BK_M_PTR, BK_A_CONST, t, (int64_t)bk_py->tuple_items + 8 * (int64_t)i)};
+}
+
+/* true if recording saw functions of one code, called as they are */
+static const bk_codeinfo *seen_callee(bk_builder *b, uint32_t nargs) {
+    const bk_prof *p = prof(b);
+    if (!bk_calls_python(b) || !p->globals || (p->flags & BK_PF_CALLEE_MANY)) return NULL;
+    return bk_py_plain_vectorcall() ? inlinable(b, p->callee, NULL, nargs) : NULL;
+}
+
+static bool inline_unknown(bk_builder *b, bk_val *func, uint32_t nargs) {
+    const bk_prof *p = prof(b);
+    const bk_codeinfo *ci = seen_callee(b, nargs);
+    if (!ci || func->kind != V_VAL || func->maybe || !passable(b, nargs)) return false;
+    boxed(b, func);
+    if (func->type && func->type != bk_types.t_function) return false;
+    if (b->body) bk_guard_depth(b);
+    guard_type(b, func, bk_types.t_function);
+    bk_const(b->fn, ci->code);
+    bk_const(b->fn, p->globals);
+    bk_const(b->fn, p->builtins);
+    guard_field(b, func, bk_py->func_code, ci->code);
+    guard_field(b, func, bk_py->func_globals, p->globals);
+    guard_field(b, func, bk_py->func_builtins, p->builtins);
+    guard_field(b, func, bk_py->func_vectorcall, bk_py_plain_vectorcall());
+    bk_bframe *f = frame_of(b, NULL, ci);
+    f->globals = p->globals;
+    f->builtins = p->builtins;
+    bk_bind(b, NULL, func, ci, nargs ? top(b, nargs) : NULL, nargs, f->slots);
+    load_free_vars(b, func, ci, f->slots);
+    for (uint32_t i = 0; i < nargs; i++) pop(b);
+    bk_val x = pop(b), y = pop(b); /* the function and NULL, in either order */
+    push(b, x.kind == V_NULL ? y : x);
+    b->st.n++;
     return true;
 }
 
@@ -94,7 +162,7 @@ void call_result(bk_builder *b, uint32_t n, bk_val out) {
 static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
     bk_obj *init;
     if (!bk_py_class(b->rq.ticket, type, &init) || !passable(b, n) || (!init && n)) return false;
-    const bk_codeinfo *ci = init ? inlinable(b, init, n + 1) : NULL;
+    const bk_codeinfo *ci = init ? inlinable(b, bk_py_func_code(init), init, n + 1) : NULL;
     if (init && !ci) return false;
     if (init && b->body) bk_guard_depth(b);
     bk_bframe *f = init ? new_frame(b, init, ci) : NULL;
@@ -102,7 +170,7 @@ static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
     bk_val *args = alloc(b, (n + 1) * sizeof *args);
     args[0] = self;
     for (uint32_t i = n; i-- > 0;) args[i + 1] = pop(b);
-    if (init) bk_bind(b, init, ci, args, n + 1, f->slots);
+    if (init) bk_bind(b, init, NULL, ci, args, n + 1, f->slots);
     pop(b); /* the class and NULL */
     pop(b);
     push(b, self);
@@ -112,7 +180,6 @@ static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
     }
     f->init = true;
     b->st.n++;
-    f->pc = 0;
     return true;
 }
 
@@ -148,7 +215,8 @@ bool build_call(bk_builder *b) {
     bk_val *lo = top(b, n + 2), *hi = top(b, n + 1);
     bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
     bk_val *callable = bk_py->null_first && !bound ? hi : lo;
-    if (!callable->konst || (prof(b)->flags & BK_PF_GENERIC)) return false;
+    if (prof(b)->flags & BK_PF_GENERIC) return false;
+    if (!callable->konst) return !bound && inline_unknown(b, callable, n);
     if (callable->type == bk_types.t_function)
         return inline_call(b, callable->konst, n, bound) || native_call(b, callable->konst, n, bound);
     if (callable->type == bk_types.t_type && !bound && call_class(b, callable->konst, n)) return true;
@@ -188,16 +256,24 @@ void build_return(bk_builder *b) {
         check_release(b, l);
         owned |= l->own == O_OWNED || l->kind == V_TUPLE || l->kind == V_INST;
     }
+    bk_bframe *caller = &b->st.f[b->st.n - 2];
+    bk_val *func = f->on_stack ? &caller->slots[caller->ci->nlocals + caller->sp - 1] : NULL;
+    if (func) {
+        check_release(b, func);
+        owned |= func->own == O_OWNED;
+    }
     b->returning = false;
     if (b->ndying && dies_loudly(b)) call_instead(b);
     guard_deaths(b);
     if (owned) {
         begin_effect(b);
         for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);
+        if (func) release(b, func);
     }
     bk_val v = pop(b);
     bool init = f->init;
     b->st.n--;
+    if (func) pop(b);
     if (init) {
         flow_continue(b, insn(b)->next);
         return;

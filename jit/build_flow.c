@@ -135,6 +135,11 @@ static bool num_without_guard(const bk_val *v) {
 
 static bool boxable(const bk_val *v) { return v->kind == V_VAL || v->kind == V_TUPLE || v->kind == V_INST; }
 
+/* A function that is inlined, or a cell of its: counting it at each merge would cost more than the call's work. */
+static bool lent_callee(const bk_val *v) {
+    return v->own == O_HOMES && !v->maybe && (v->type == bk_types.t_function || v->type == bk_types.t_cell);
+}
+
 static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pref) {
     *s = (bk_vslot){.repr = R_NULL, .dead = p.dead, .type = v->type, .nd = v->nd, .nd_ok = v->nd_ok};
     if (p.generic) {
@@ -190,6 +195,10 @@ static void choose(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, bk_obj *pre
     bool plain = !v->box || v->own == O_CONST || v->own == O_HOMES;
     s->repr = v->num && plain ? R_NUM : R_PTR;
     if (s->repr == R_NUM && v->own == O_HOMES) s->homes = v->homes;
+    if (s->repr == R_PTR && !p.generic && lent_callee(v)) {
+        s->own = O_HOMES;
+        s->homes = v->homes;
+    }
 }
 
 /* boxing it costs nothing and cannot fail */
@@ -224,6 +233,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         if (p.generic) return boxable(v);
         if (is_char(v) && s->type == v->type) return true;
         if (v->kind != V_VAL || !v->box || v->maybe) return false;
+        if (s->own == O_HOMES && (v->own != O_HOMES || (v->homes & ~s->homes))) return false;
         if (s->type && s->type != v->type) return false;
         return !s->nd_ok || (v->nd_ok && same_nd(&s->nd, &v->nd));
     case R_KONST: return v->kind == V_VAL && v->konst == s->konst && (!p.outer_local || v->clean);
@@ -296,7 +306,8 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
         v.homes = s->homes;
         return v;
     case R_PTR:
-        v.own = O_OWNED;
+        v.own = s->own == O_HOMES ? O_HOMES : O_OWNED;
+        v.homes = s->homes;
         v.box = s->box[which];
         return v;
     case R_KONST:
@@ -340,6 +351,7 @@ static bk_ref zero_of(bk_builder *b, bk_obj *type) {
 static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
     if (s->repr == R_PTR) {
         boxed(b, v);
+        if (s->own == O_HOMES) return;
         secure(b, v);
         if (v->own != O_OWNED) {
             E(b, BK_INCREF, v->box, 0);

@@ -613,7 +613,7 @@ void build_insn(bk_builder *b) {
     switch (in->op) {
     case BC_NOP: next(b); break;
     case BC_PROLOGUE:
-        if (is_outer(b) || TOPF(b)->ci->has_cells) leave(b, BK_G_NYI);
+        if (is_outer(b) || TOPF(b)->ci->makes_cells) leave(b, BK_G_NYI);
         else next(b);
         break;
     case BC_STORE_DEREF: op_store_deref(b, in); break;

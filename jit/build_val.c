@@ -914,6 +914,7 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
                         .first = b->fn->nslots,
                         .resume = last ? resume : f->ci->insns[f->pc].offset};
         if (f->func) sf.func = bk_const(b->fn, f->func);
+        sf.on_stack = f->on_stack;
         sf.init = f->init;
         for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i + skip == 0 ? k : 0);
         sf.nslots = b->fn->nslots - sf.first;

@@ -357,6 +357,7 @@ static void frame(parser *ps) {
     need(ps, "resume"), fr->resume = (uint32_t)number(ps);
     need(ps, "func"), fr->func = (uint32_t)number(ps);
     need(ps, "home"), fr->home = (uint32_t)number(ps);
+    fr->on_stack = at(ps, "on-stack");
     fr->init = at(ps, "init");
     need(ps, ":");
     blanks(ps);

@@ -31,10 +31,11 @@ typedef struct {
     bk_seen seen[BK_NSEEN]; /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
     bk_seen opnd[BK_NOPND]; /* the operand on top and those below (the third: MATCH_CLASS), while always the same */
     bool opnd_many[BK_NOPND];
-    bk_obj *others[3]; /* further types of the operand on top (strong) */
-    uint8_t nothers;   /* 4: more than that */
-    bk_obj *callee;    /* CALL: code object, type or builtin (strong) */
-    int64_t step;      /* FOR_ITER over a range: its step */
+    bk_obj *others[3];          /* further types of the operand on top (strong) */
+    uint8_t nothers;            /* 4: more than that */
+    bk_obj *callee;             /* CALL: code object, type or builtin (strong) */
+    bk_obj *globals, *builtins; /* of a function that was called as it is, not as a method (strong) */
+    int64_t step;               /* FOR_ITER over a range: its step */
 } bk_prof;
 
 /* the profile of one code object: one bk_prof per instruction */

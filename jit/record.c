@@ -16,6 +16,8 @@ void bk_profile_free(bk_prof *p, const bk_codeinfo *ci) {
         for (int k = 0; k < 3; k++)
             if (p[i].others[k]) bk_py_decref(p[i].others[k]);
         if (p[i].callee) bk_py_decref(p[i].callee);
+        if (p[i].globals) bk_py_decref(p[i].globals);
+        if (p[i].builtins) bk_py_decref(p[i].builtins);
     }
     free(p);
 }
@@ -98,8 +100,16 @@ static int plain_truth(bk_obj *o) {
     return -1;
 }
 
+/* functions of one code may be many: what they have in common */
+static void record_function(bk_prof *p, bk_obj *func) {
+    if (p->globals) return;
+    bk_py_incref(p->globals = bk_py_func_globals(func));
+    bk_py_incref(p->builtins = bk_py_func_builtins(func));
+}
+
 static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
     bk_obj *key = callable;
+    if (bk_py_type(callable) == bk_types.t_function) record_function(p, callable);
     if (bk_py_type(callable) == bk_types.t_method) callable = key = *(bk_obj **)((char *)callable + bk_py->method_func);
     if (bk_py_type(callable) == bk_types.t_function) key = *callee_code = bk_py_func_code(callable);
     else if (bk_py_type(callable) == bk_types.t_type) {
