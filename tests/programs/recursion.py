@@ -687,4 +687,5 @@ def isinstance_of_unknown_types(n):
     Says.asked = 0
     plain = [1, [], Listlike(), True, None, "x", 2.5, {}, list, int] * n
     asked = [1, [], Says(), 2] * n
-    return nested_sum(data), count_lists(plain, dict), count_lists(plain, (dict, str)), count_lists(asked, Says), Says.asked
+    counts = [count_lists(plain, dict), count_lists(plain, (dict, str)), count_lists(asked, Says)]
+    return nested_sum(data), counts, Says.asked
