@@ -82,6 +82,18 @@ def _parser():
     _filter_options(dump)
     _program_options(dump)
 
+    report = command(
+        "report",
+        "run a program and write a page about it: one HTML file",
+        "Its source with heat and hints, every loop's stages side by side, graphs, exits, a time line.",
+    )
+    report.add_argument("-o", "--output", metavar="FILE", default="report.html", help="default: report.html")
+    report.add_argument("--save", metavar="FOLDER", help="keep the logs, for --from and --compare")
+    report.add_argument("--from", dest="logs", nargs="+", metavar="LOG", help="of saved logs, or folders of them")
+    report.add_argument("--compare", nargs=2, metavar=("A", "B"), help="what changed from one saved run to another")
+    report.add_argument("--interval", type=float, default=1.0, metavar="MS", help="time between samples")
+    _program_options(report)
+
     bisect = command(
         "bisect",
         "find the loop, then the pass, whose compilation makes a check fail",
@@ -109,7 +121,7 @@ def parse(argv):
                 parser.error(f"no stage {stage!r}; there are: {', '.join(STAGES)}")
     if getattr(options, "loop", None) and not options.loop.rpartition(":")[2].isdecimal():
         parser.error(f"--loop must be FILE:LINE, not {options.loop!r}")
-    if getattr(options, "logs", None):
+    if getattr(options, "logs", None) or getattr(options, "compare", None):
         return options
     if options.module:
         options.script, *options.args = options.module
@@ -187,6 +199,19 @@ def dump(options):
     return _run_program(options)
 
 
+def report(options):
+    from . import _report
+
+    try:
+        if options.logs or options.compare:
+            return _report.write_saved(options)
+        _finally(_report.start(options))
+    except _report.Missing as error:
+        print(f"backedge: {error}", file=sys.stderr)
+        return 2
+    return _run_program(options)
+
+
 def bisect(options):
     from . import _bisect
 
@@ -198,7 +223,8 @@ def main():
     if _core is None and options.command != "bisect":
         print("backedge is off in this interpreter, nothing can be seen", file=sys.stderr)
         return 1
-    action = {"run": _run_program, "log": log, "profile": profile, "dump": dump, "bisect": bisect}[options.command]
+    actions = {"run": _run_program, "log": log, "profile": profile, "dump": dump, "report": report, "bisect": bisect}
+    action = actions[options.command]
     try:
         return action(options) or 0
     except (OSError, _model.LogError) as error:
