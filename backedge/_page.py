@@ -237,6 +237,18 @@ def _bytecode(run, loop, region, places):
     return {"text": "\n".join(text), "at": at}
 
 
+def _from_its_start(lines):
+    """Machine code with offsets, as its labels have them, for addresses."""
+    start, result = None, []
+    for line in lines:
+        address, space, rest = line.text.strip().partition(" ")
+        if space and not line.text.startswith("L"):
+            start = int(address, 16) if start is None else start
+            line = line._replace(text=f"{int(address, 16) - start:6x} {rest}")
+        result.append(line)
+    return result
+
+
 def _version(run, loop, number, region, kinds):
     places = _Places()
     annotated = run.places.stages.get((loop["loop"], number), {})
@@ -244,7 +256,7 @@ def _version(run, loop, number, region, kinds):
     stages = {"bytecode": _bytecode(run, loop, region, places)}
     for name in STAGES:
         if name in annotated:
-            lines = annotated[name]
+            lines = annotated[name] if name != "asm" else _from_its_start(annotated[name])
             stages[name] = {"text": "\n".join(x.text for x in lines), "at": [places.of(x.place) for x in lines]}
     graph_of = annotated.get("opt") or annotated.get("trace") or ()
     return {

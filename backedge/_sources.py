@@ -49,8 +49,8 @@ def describe(code):
             prefix = ins.offset if prefix is None else prefix
             continue
         shown = _ADDRESS.sub("", ins.argrepr)  # the same in every run
-        argument = "" if ins.arg is None else f"{ins.arg:>4}"
-        text = f"{ins.opname:<24}{argument}" + (f" ({shown})" if shown else "")
+        argument = shown or ("" if ins.arg is None else str(ins.arg))
+        text = f"{ins.opname:<22} {argument}"
         target = ins.argval if "JUMP_BACKWARD" in ins.opname else None
         offset = ins.offset if prefix is None else prefix
         rows.append([offset, ins.positions.lineno, text.rstrip(), target, ins.offset])

@@ -142,7 +142,7 @@ def test_bytecode_is_named_as_the_stages_name_it(page):
     (native,) = [d for d in page.details() if d["function"] == "native" and d["versions"][0]["bytes"]][:1]
     version = native["versions"][0]
     text, at = version["stages"]["bytecode"]["text"].split("\n"), version["stages"]["bytecode"]["at"]
-    adds = [version["places"][a] for t, a in zip(text, at, strict=True) if "BINARY_OP" in t and "(+=)" in t]
+    adds = [version["places"][a] for t, a in zip(text, at, strict=True) if "BINARY_OP" in t and "+=" in t]
     assert [(place[1], place[3]) for place in adds] == [(8, "BINARY_OP")]
 
 
@@ -196,8 +196,7 @@ def test_comparison(folder):
 def test_programs_modules_do_not_matter(tmp_path):
     for name in ("json", "jinja2", "pygments", "html", "linecache"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
-    body = PROGRAM + "\n".join(f"import {name}" for name in ())
-    report(tmp_path, program="import os; os.chdir('/'); os.environ.clear()\n" + body)
+    report(tmp_path, program="import os; os.chdir('/'); os.environ.clear()\n" + PROGRAM)
     assert 7 in Page((tmp_path / "report.html").read_text()).lines()
 
 

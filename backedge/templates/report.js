@@ -35,6 +35,7 @@ for (const time of all("time")) time.textContent = new Date(1000 * time.dataset.
 // ---- tabs ----------------------------------------------------------------------------------------------------------
 function show(name) {
   for (const tab of all(".tab")) tab.classList.toggle("shown", tab.id === "tab-" + name);
+  $("main").classList.toggle("opened", name === "loop");
   for (const button of all("nav button")) button.setAttribute("aria-selected", button.dataset.tab === name);
   if (name === "timeline" && !$("#tab-timeline").hasChildNodes()) drawTimeline();
 }
@@ -45,8 +46,8 @@ for (const button of all("nav button")) button.addEventListener("click", () => s
 const TOKENS = {
   ir: /("[^"]*")|(\b(?:phi|exit|guard|br|jmp|call|poll|snap|frame|fn|header|preheader)\b(?:\.[\w.]+)?)|(\b[vb]\d+\b|\bs\d+\b)|(-?\b(?:0x[0-9a-f]+|\d[\w.]*)\b)/g,
   llvm: /(;.*|"[^"]*")|(\b(?:define|br|ret|phi|call|load|store|getelementptr|switch|select|icmp|fcmp|add|sub|mul|label)\b)|([%@!][\w.$"-]+)|(-?\b(?:0x[0-9a-fA-F]+|\d[\d.e+-]*)\b)/g,
-  asm: /(#.*)|(^\s*[0-9a-f]{6,}\s+\S+)|(%[a-z]\w*|\bL[0-9a-f]+\b|\bbk_h_\w+)|(\$?-?0x[0-9a-f]+)/g,
-  bytecode: /(\(.*\)$)|(\b[A-Z][A-Z_0-9]{2,}\b)|(@\d+)|(\b\d+\b)/g,
+  asm: /(#.*|^\s*[0-9a-f]+(?=\s))|(\t[a-z]\w*)|(%[a-z]\w*|\bL[0-9a-f]+\b|\bbk_h_\w+)|(\$?-?0x[0-9a-f]+)/g,
+  bytecode: /(^\s*\d+)|(\b[A-Z][A-Z_0-9]{2,}\b)|(\bL\d+\b)|(\b\d+\b)/g,
 };
 const CLASSES = ["c", "k", "nv", "mi"];
 function coloured(text, stage) {
@@ -63,7 +64,7 @@ function coloured(text, stage) {
 
 // ---- one loop --------------------------------------------------------------------------------------------------------
 const STAGES = { bytecode: "Bytecode", trace: "Trace", opt: "Optimised IR", llvm: "LLVM IR", asm: "Machine code" };
-const open = { loop: null, version: 0, views: new Set(["bytecode", "opt"]), pinned: null };
+const open = { loop: null, version: 0, views: new Set(["bytecode", "opt"]), pinned: null, line: null };
 const parsed = new Map();
 
 function details(n) {
@@ -75,6 +76,7 @@ function openLoop(n, line = null) {
   open.loop = n;
   open.version = 0;
   open.pinned = null;
+  open.line = line;
   for (const row of all(".line.selected")) row.classList.remove("selected");
   if (n < index.count) {
     const rows = all(`.line[data-loop="${n}"]`);
@@ -86,9 +88,8 @@ function openLoop(n, line = null) {
     }
   }
   $('nav [data-tab="loop"]').hidden = false;
-  drawLoop();
   show("loop");
-  if (line) highlight((place) => place[1] === line, true);
+  drawLoop();
 }
 
 function toggle(text, pressed, action, title = null) {
@@ -140,6 +141,7 @@ function drawLoop() {
     bar,
     stages
   );
+  if (open.line) highlight((place) => place[1] === open.line, true);
 }
 
 function drawStage(name, title, version) {
@@ -306,7 +308,7 @@ function drawGraph(graph) {
       d += `C${x0} ${mid} ${x1} ${mid} ${x1} ${y1}`;
       if (chain[i].point) d += `L${x1} ${y1 + H + 1}`;
     }
-    line(d, edge, "", (2 * X(chain[0]) + X(chain[1])) / 3 + 5, Y(chain[0]) + H + 16);
+    line(d, edge, "", (2 * X(chain[0]) + X(chain[1])) / 3 + (X(chain[1]) < X(chain[0]) ? -36 : 8), Y(chain[0]) + H + 18);
   }
   back.forEach(({ edge, from, to }, i) => {
     const side = widest * DX + 36 + 14 * i, y0 = Y(from) + H / 2 + 8, y1 = Y(to) + H / 2 - 8;

@@ -1,0 +1,237 @@
+"""The report's page in a browser: click, hover, graph, comparison, theme; and that hundreds of loops open at once.
+
+Needs playwright and Chromium; skipped without. `python tests/test_report_browser.py --write` makes docs/report.png.
+"""
+
+import copy
+import os
+import shutil
+import sys
+import time
+
+import pytest
+from test_run import python
+
+from backedge import _page, _report
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("jinja2")
+pytest.importorskip("pygments")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("no Chromium", allow_module_level=True)
+
+PROGRAM = """\
+import math
+
+
+class Grid:
+    def __init__(self, n):
+        self.n = n
+        self.cells = [[(i * j) % 7 for j in range(n)] for i in range(n)]
+
+    def step(self):
+        n, old = self.n, self.cells
+        new = [row[:] for row in old]
+        for i in range(1, n - 1):
+            for j in range(1, n - 1):
+                s = old[i - 1][j] + old[i + 1][j] + old[i][j]
+                new[i][j] = s % 7 if s > 9 else old[i][j]
+        self.cells = new
+
+
+def numbers(n):
+    for i in range(n):
+        yield i * 2
+
+
+def roots(items):
+    s = 0.0
+    for x in items:
+        s += math.sqrt(x) if x > 0 else 1
+    return s
+
+
+grid = Grid(90)
+for _ in range(200):
+    grid.step()
+list(numbers(1_000_000))
+for k in range(900):
+    roots([1, 2, 3] * 300 + [4.5] * (k % 3))
+"""
+
+
+def run(folder, *options):
+    (folder / "life.py").write_text(PROGRAM)
+    done = python(
+        "-m", "backedge", "report", *options, "life.py", cwd=folder, env={"BACKEDGE_FIXED_ORDER": "1"}
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    run(folder, "--save", "saved")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(browser, path, scheme="light"):
+    """The page; what goes wrong in it, and what it asks the network for, are collected."""
+    page = browser.new_page(viewport={"width": 1500, "height": 900}, color_scheme=scheme)
+    page.set_default_timeout(10_000)
+    page.troubles = []
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.on("console", lambda message: page.troubles.append(message.text))
+    page.on("request", lambda request: request.url.startswith("file:") or page.troubles.append(request.url))
+    page.goto(f"file://{path}")
+    return page
+
+
+@pytest.fixture
+def page(browser, folder):
+    page = opened(browser, folder / "report.html")
+    yield page
+    assert page.troubles == []
+    page.close()
+
+
+def show(page, *titles):
+    """Exactly these views."""
+    for title in ("Bytecode", "Trace", "Optimised IR", "LLVM IR", "Machine code", "Graph", "Exits"):
+        button = page.locator(".bar button", has_text=title)
+        if button.count() and (button.get_attribute("aria-pressed") == "true") != (title in titles):
+            button.click()
+
+
+def test_a_click_on_a_line_opens_its_loop(page):
+    page.click('.line[data-line="14"]')
+    assert page.inner_text("#tab-loop h2") == "Grid.step"
+    assert page.is_visible('[data-stage="bytecode"]') and page.is_visible('[data-stage="opt"]')
+    show(page, "Trace", "LLVM IR", "Machine code")
+    for stage in ("trace", "llvm", "asm"):
+        assert page.locator(f'[data-stage="{stage}"] .row').count() > 10
+    assert page.locator('[data-stage="opt"]').count() == 0
+
+
+def test_hover_links_the_stages_and_the_source(page):
+    page.click('.line[data-line="14"]')
+    show(page, "Bytecode", "Optimised IR", "LLVM IR")
+    page.locator('[data-stage="bytecode"] .row', has_text="BINARY_OP").nth(4).hover()
+    for stage in ("bytecode", "opt", "llvm"):
+        assert page.locator(f'[data-stage="{stage}"] .row.linked').count() > 0
+    places = page.eval_on_selector_all("#tab-loop .row.linked", "rows => rows.map(row => row.dataset.place)")
+    assert len(set(places)) == 1
+    assert page.eval_on_selector_all(".line.linked", "rows => rows.map(row => row.dataset.line)") == ["14"]
+
+
+def test_a_click_holds_the_mark(page):
+    page.click('.line[data-line="14"]')
+    first = page.locator('[data-stage="bytecode"] .row', has_text="BINARY_OP").nth(4)
+    first.click()
+    page.locator('[data-stage="bytecode"] .row', has_text="FOR_ITER").first.hover()
+    assert "linked" in first.get_attribute("class")
+
+
+def test_the_graph_is_drawn(page):
+    page.click('.line[data-line="14"]')
+    show(page, "Optimised IR", "Graph")
+    assert page.locator("svg .block").count() > 3 and page.locator("svg .edge.back").count() >= 1
+    assert "entered" in page.inner_html(".graph")
+    boxes = [block.bounding_box() for block in page.locator("svg .block rect").all()]
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            apart = abs(a["x"] - b["x"]) >= a["width"] or abs(a["y"] - b["y"]) >= a["height"]
+            assert apart, "blocks lie over each other"
+    page.locator("svg .block").nth(1).dispatch_event("click")
+    assert page.locator('[data-stage="opt"] .row.linked').count() == 1
+
+
+def test_exits_and_time_line(page):
+    page.click('.line[data-line="14"]')
+    show(page, "Exits")
+    assert page.locator('[data-view="exits"] tbody tr').count() > 1
+    page.click('[data-tab="timeline"]')
+    assert page.locator("#tab-timeline .lane").count() >= 3
+    page.locator("#tab-timeline .lane").first.click()
+    assert page.is_visible("#tab-loop")
+
+
+def test_theme(browser, folder):
+    page = opened(browser, folder / "report.html", scheme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(background)
+    page.click("#theme")
+    assert sum(map(int, before[4:-1].split(","))) < 150 < sum(map(int, page.evaluate(background)[4:-1].split(",")))
+    page.close()
+
+
+def test_comparison(browser, folder):
+    done = python("-m", "backedge", "report", "--compare", "saved", "saved", "-o", "same.html", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = opened(browser, folder / "same.html")
+    rows = page.locator("#tab-compare tbody tr")
+    assert rows.count() >= 3 and page.locator("#tab-compare tr:not(.same) td").count() == 0
+    page.locator("#tab-compare td:nth-child(4) button").first.click()
+    assert "run A" in page.inner_text("#tab-loop .loop-head")
+    assert page.troubles == []
+    page.close()
+
+
+def many(folder, count):
+    """A run with `count` loops: those of the saved one, as of that many functions."""
+    saved = _report._read(str(folder / "saved"))
+    (log,) = saved.logs
+    loops = [event for event in log.of("loop") if event.get("regions")]
+    log.events[:] = [event for event in log.events if event["event"] != "loop"]
+    for n in range(count):
+        loop = copy.deepcopy(loops[n % len(loops)])
+        loop["loop"] += str(n)
+        log.events.append(loop)
+    return _page.Run(saved.logs, saved.sources)
+
+
+@pytest.mark.timing
+def test_five_hundred_loops_open_at_once(browser, folder):
+    path = folder / "many.html"
+    start = time.process_time()
+    path.write_text(_report.render(many(folder, 500)))
+    written = time.process_time() - start
+    start = time.perf_counter()
+    page = opened(browser, path)
+    page.locator("#tab-loops tbody tr").nth(300).click()
+    page.wait_for_selector('[data-stage="opt"] .row')
+    usable = time.perf_counter() - start
+    print(f"500 loops, {path.stat().st_size / 1e6:.1f} MB: written in {written:.2f} s, usable after {usable:.2f} s")
+    assert page.troubles == []
+    assert usable < 4, "a quarter of that on an idle machine"
+    page.close()
+
+
+def write_screenshot():
+    import pathlib
+    import tempfile
+
+    docs = pathlib.Path(__file__).resolve().parent.parent / "docs"
+    with tempfile.TemporaryDirectory() as name, playwright.sync_playwright() as p:
+        folder = pathlib.Path(name)
+        run(folder)
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = opened(browser, folder / "report.html")
+        page.click('.line[data-line="14"]')
+        show(page, "Bytecode", "Optimised IR", "LLVM IR")
+        page.locator('[data-stage="bytecode"] .row', has_text="BINARY_OP").nth(4).click()
+        page.screenshot(path=os.fspath(docs / "report.png"))
+        browser.close()
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["--write"]:
+    write_screenshot()
