@@ -100,4 +100,11 @@ bool bk_h_quiet_deaths4(void *a, void *b, void *c, void *e) {
     return drop(&d, a) && drop(&d, b) && drop(&d, c) && (!e || drop(&d, e));
 }
 
+bool bk_h_quiet_deaths8(void *a, void *b, void *c, void *e, void *f, void *g, void *h, void *i) {
+    PyObject *all[] = {a, b, c, e, f, g, h, i};
+    dying d;
+    d.n = 0;
+    return drop_all(&d, all, 8);
+}
+
 void bk_h_dealloc_quiet(void *o) { _Py_Dealloc(o); }

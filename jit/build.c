@@ -200,9 +200,9 @@ static void reset(bk_builder *b) {
     b->nversions = b->vcap = b->queue = b->guards = b->snap_start = b->neffects = 0;
     b->nctx = 1;
     b->nvid = 0;
-    b->returning = false;
     b->kwnames = NULL; /* a restart may have come in the middle of a call */
     b->ndying = 0;
+    b->fresh_dies = false;
     b->org = 0;
     b->st.n = b->st.nloops = 0;
     b->ended = b->unknown = b->effects = false;

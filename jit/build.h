@@ -72,7 +72,7 @@ typedef struct {
     bk_val *slots;
 } bk_bframe;
 
-enum { BK_MAXDEPTH = 12 };
+enum { BK_MAXDEPTH = 12, BK_MOSTDYING = 64 };
 typedef struct {
     bk_bframe f[BK_MAXDEPTH];
     uint32_t n; /* frames; f[n-1] is the innermost */
@@ -191,9 +191,11 @@ typedef struct bk_builder {
     bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
     const bk_prof *result_of; /* the value just pushed has the type recorded here */
     uint32_t nvid;            /* identities of virtual instances */
-    bool returning;           /* all locals of the innermost frame go: what would die is collected */
-    bk_ref dying[16];
-    uint32_t ndying;
+    bk_ref dying[BK_MOSTDYING];
+    uint32_t ndying; /* collected: objects that lose a reference in this instruction */
+    bool fresh_dies; /* one of them was just made */
+    uint32_t gone[BK_MOSTDYING];
+    uint32_t ngone;     /* virtual instances that go with the values that are looked at */
     bool check_targets; /* a branch that ran unknown code: test at both ends */
     uint32_t restarts;
     uint32_t guards;
@@ -267,10 +269,17 @@ bool dies_loudly(bk_builder *b);                    /* recording saw a death her
 void check_death(bk_builder *b, bk_ref p);          /* before effects: dropping a reference to p runs no code */
 void check_release(bk_builder *b, const bk_val *v); /* before effects: releasing v will not run code */
 void release(bk_builder *b, bk_val *v);
-void guard_deaths(bk_builder *b);                         /* of what check_release collected */
-void check_overwrite(bk_builder *b, uint32_t slot);       /* before effects: what the local holds will not die */
-void store_local(bk_builder *b, uint32_t slot, bk_val v); /* checks are the caller's */
-bool store_kills(bk_builder *b, uint32_t slot);           /* recording saw the slot's object die here */
+void collect_deaths(bk_builder *b, const bk_val *going, uint32_t n); /* what goes when all these are released */
+void collect_copies(bk_builder *b, const bk_val *v, uint32_t n);     /* when n copies of v are */
+void collect_object(bk_builder *b, bk_ref p);
+void guard_deaths(bk_builder *b); /* before effects: what was collected will die quietly, if at all, all at once */
+void check_releases(bk_builder *b, const bk_val *going, uint32_t n); /* both; they may hold the same objects */
+void check_survives(bk_builder *b, const bk_val *v); /* others hold it, too: what is stored in it lives on */
+void release_all(bk_builder *b, bk_val *v, uint32_t n);
+void check_overwrite(bk_builder *b, uint32_t slot); /* before effects: what the local holds will not die */
+void check_overwrites(bk_builder *b, uint32_t first, uint32_t second); /* nor what both hold */
+void store_local(bk_builder *b, uint32_t slot, bk_val v);              /* checks are the caller's */
+bool store_kills(bk_builder *b, uint32_t slot);                        /* recording saw the slot's object die here */
 void store_dying(bk_builder *b, uint32_t slot, bk_val v); /* the old object's destructor may run any code */
 bk_val load_local(bk_builder *b, uint32_t slot);
 bool simple_type(bk_obj *type);
@@ -380,7 +389,8 @@ bool bk_is_hot_place(bk_builder *b); /* the instruction is run about as often as
 /* build_inst.c */
 bk_val inst_new(bk_builder *b, bk_obj *type);
 uint32_t inst_copies(bk_builder *b, uint32_t vid);
-bool holds_inst(const bk_val *v); /* is one, or has one in it */
+uint32_t inst_count(const bk_val *v, uint32_t vid); /* how often it is in the value */
+bool holds_inst(const bk_val *v);                   /* is one, or has one in it */
 bool inst_load(bk_builder *b, const bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self);
 bool inst_can_store(bk_builder *b, const bk_val *o, bk_obj *name, const bk_val *v, int64_t *where);
 void inst_check_store(bk_builder *b, const bk_val *o, int64_t where);

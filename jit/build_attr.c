@@ -111,7 +111,7 @@ bool build_store_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *v) {
     /* what is replaced is likely of the same type as what is stored */
     if (simple_type(v->type)) guard_type(b, &oldv, v->type);
     else check_death(b, old);
-    check_release(b, o);
+    check_survives(b, o);
     if (v->type == bk_types.t_float && v->num && !v->box) {
         store_float_box(b, old, v, BK_A_INST, base, 0, 0, off);
         return true;

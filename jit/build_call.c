@@ -250,19 +250,17 @@ void build_return(bk_builder *b) {
         return;
     }
     bool owned = top(b, 1)->own == O_VOLATILE;
-    b->returning = true;
+    collect_deaths(b, f->slots, f->ci->nlocals);
     for (uint32_t i = 0; i < f->ci->nlocals; i++) {
         const bk_val *l = &f->slots[i];
-        check_release(b, l);
         owned |= l->own == O_OWNED || l->kind == V_TUPLE || l->kind == V_INST;
     }
     bk_bframe *caller = &b->st.f[b->st.n - 2];
     bk_val *func = f->on_stack ? &caller->slots[caller->ci->nlocals + caller->sp - 1] : NULL;
     if (func) {
-        check_release(b, func);
+        collect_deaths(b, func, 1);
         owned |= func->own == O_OWNED;
     }
-    b->returning = false;
     if (b->ndying && dies_loudly(b)) call_instead(b);
     guard_deaths(b);
     if (owned) {

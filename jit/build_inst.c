@@ -16,9 +16,9 @@ bk_val inst_new(bk_builder *b, bk_obj *type) {
 /* ---- identity ------------------------------------------------------------------------------------------------------
  */
 
-static uint32_t count(const bk_val *v, uint32_t vid) {
+uint32_t inst_count(const bk_val *v, uint32_t vid) {
     uint32_t n = v->kind == V_INST && v->vid == vid;
-    for (int i = 0; i < v->nkids; i++) n += count(&v->kids[i], vid);
+    for (int i = 0; i < v->nkids; i++) n += inst_count(&v->kids[i], vid);
     return n;
 }
 
@@ -26,7 +26,7 @@ uint32_t inst_copies(bk_builder *b, uint32_t vid) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < b->st.n; i++) {
         const bk_bframe *f = &b->st.f[i];
-        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) n += count(&f->slots[k], vid);
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) n += inst_count(&f->slots[k], vid);
     }
     return n;
 }
@@ -51,7 +51,7 @@ static void replace(bk_builder *b, bk_val *v, uint32_t vid, const bk_val *to) {
         *v = *to;
         return;
     }
-    if (!count(v, vid)) return;
+    if (!inst_count(v, vid)) return;
     v->kids = own_kids(b, v, v->nkids);
     for (int i = 0; i < v->nkids; i++) replace(b, &v->kids[i], vid, to);
 }
@@ -110,7 +110,7 @@ bool inst_can_store(bk_builder *b, const bk_val *o, bk_obj *name, const bk_val *
     bk_attr at;
     if (v->kind != V_VAL && v->kind != V_INST) return false;
     if (v->kind == V_VAL && !v->box && !v->num) return false;
-    if (v->kind == V_INST && count(v, o->vid)) return false; /* a cycle */
+    if (v->kind == V_INST && inst_count(v, o->vid)) return false; /* a cycle */
     bk_py_attr(b->rq.ticket, o->type, name, true, &at);
     *where = place(&at);
     return *where >= 0 && (find(o, (uint32_t)*where) >= 0 || o->nkids < MAX_ATTRS);
@@ -139,7 +139,9 @@ void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v) {
 /* before effects: what the attribute holds can be dropped */
 void inst_check_store(bk_builder *b, const bk_val *o, int64_t where) {
     int i = find(o, (uint32_t)where);
-    if (i >= 0) check_release(b, &o->kids[i]);
+    if (i < 0) return;
+    collect_copies(b, &o->kids[i], inst_copies(b, o->vid)); /* each copy of o holds one */
+    guard_deaths(b);
 }
 
 /* ---- making --------------------------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ static bool is_outer_local(bk_builder *b, const bk_val *v, uint32_t *slot) {
 /* copies in the state get references of their own; the first takes the new one */
 static void settle_copy(bk_builder *b, bk_val *v, uint32_t vid, bk_obj *type, bk_ref o, bool *first) {
     if (v->kind != V_INST || v->vid != vid) {
-        if (!count(v, vid)) return;
+        if (!inst_count(v, vid)) return;
         v->kids = own_kids(b, v, v->nkids);
         for (int i = 0; i < v->nkids; i++) settle_copy(b, &v->kids[i], vid, type, o, first);
         return;

@@ -256,10 +256,7 @@ void bk_body_return(bk_builder *b) {
     if (insn(b)->op == BC_RETURN_CONST) push(b, v_konst(b, insn(b)->value));
     else force_operands(b, 1);
     if (!shape_result(b)) return;
-    b->returning = true;
-    for (uint32_t i = 0; i < f->ci->nlocals; i++) check_release(b, &f->slots[i]);
-    b->returning = false;
-    guard_deaths(b);
+    check_releases(b, f->slots, f->ci->nlocals);
     if (!want->num && !want->konst) boxed(b, top(b, 1));
     begin_effect(b);
     for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);

@@ -60,8 +60,8 @@ static void op_store_pair(bk_builder *b, const bk_insn *in) {
     learn_simple(b, 1);
     learn_simple(b, 2);
     if (!dying) {
-        check_overwrite(b, first);
-        check_overwrite(b, second);
+        if (first == second) collect_deaths(b, top(b, 1), 1); /* stored, then overwritten */
+        check_overwrites(b, first, second);
     }
     for (uint32_t k = 1; k <= 2; k++)
         if (top(b, k)->kind != V_VAL && top(b, k)->kind != V_INST) force(b, top(b, k));
@@ -245,8 +245,7 @@ void push_released(bk_builder *b, uint32_t n, bk_val out) {
         dying |= v->kind == V_VAL && v->own == O_OWNED && !simple_type(v->type) && !v->konst;
     }
     dying = dying && dies_loudly(b);
-    if (!dying && !b->effects)
-        for (uint32_t k = 1; k <= n; k++) check_release(b, top(b, k));
+    if (!dying && !b->effects) check_releases(b, top(b, n), n);
     if (out.kind == V_VAL && out.own == O_HOMES && dying) {
         E(b, out.maybe ? BK_XINCREF : BK_INCREF, out.box, 0);
         out.own = O_OWNED;
@@ -259,9 +258,11 @@ void push_released(bk_builder *b, uint32_t n, bk_val out) {
     push(b, out);
     for (uint32_t k = 0; k < n; k++) {
         bk_val *v = &went[k];
-        if (!dying || v->kind != V_VAL || v->own != O_OWNED || simple_type(v->type)) release(b, v);
-        else E(b, BK_XDECREF, v->box, 0);
+        if (!dying || v->kind != V_VAL || v->own != O_OWNED || simple_type(v->type)) continue;
+        E(b, BK_XDECREF, v->box, 0);
+        v->own = O_NONE;
     }
+    release_all(b, went, n);
 }
 
 /* inlined comprehensions: the local is put aside on the stack */
@@ -422,13 +423,12 @@ static void op_is(bk_builder *b, const bk_insn *in) {
         }
         c = E(b, BK_EQ, boxed(b, x), boxed(b, y));
     }
-    check_release(b, x);
-    check_release(b, y);
-    bk_val cy = pop(b), cx = pop(b);
-    if (cx.own == O_OWNED || cy.own == O_OWNED || cx.kind == V_INST || cy.kind == V_INST) {
+    check_releases(b, x, 2);
+    bk_val went[2];
+    for (int k = 0; k < 2; k++) went[k] = pop(b);
+    if (went[0].own == O_OWNED || went[1].own == O_OWNED || went[0].kind == V_INST || went[1].kind == V_INST) {
         begin_effect(b);
-        release(b, &cx);
-        release(b, &cy);
+        release_all(b, went, 2);
     }
     push(b, v_bool(in->arg ? E(b, BK_NOT, c, 0) : c));
     next(b);
@@ -466,10 +466,10 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
     if (!(prof(b)->flags & BK_PF_GENERIC) && build_attr(b, o, name, in->arg2, &out, &self)) {
         if (in->arg2) { /* function and self, or attribute and NULL */
             bool bound = self.kind != V_NULL;
+            if (!bound) check_release(b, o);
             bk_val owner = pop(b);
             if (bound) self = owner;
             else {
-                check_release(b, &owner);
                 secure(b, &out);
                 if (owner.own == O_OWNED || owner.kind == V_INST) {
                     begin_effect(b);
@@ -490,12 +490,12 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
 static void store_inst_attr(bk_builder *b, const bk_insn *in) {
     bk_val *o = top(b, 1), *v = top(b, 2);
     int64_t where;
-    if (!inst_can_store(b, o, TOPF(b)->ci->names[in->arg], v, &where)) {
+    /* an instance that goes with this instruction takes along what was stored in it */
+    if (inst_copies(b, o->vid) == 1 || !inst_can_store(b, o, TOPF(b)->ci->names[in->arg], v, &where)) {
         build_generic(b);
         return;
     }
     inst_check_store(b, o, where);
-    check_release(b, o);
     begin_effect(b);
     bk_val owner = pop(b), value = pop(b);
     inst_store(b, &owner, where, value);

@@ -143,7 +143,7 @@ static bool list_store(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     if (simple_type(was)) guard_type(b, &oldv, was);
     else check_death(b, old);
     check_release(b, key);
-    check_release(b, o);
+    check_survives(b, o);
     if (was == bk_types.t_float && fresh_float(v)) {
         store_float_box(b, old, v, BK_A_ITEMS, items, i, 8, 0);
         return true;

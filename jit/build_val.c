@@ -387,83 +387,121 @@ bk_ref take(bk_builder *b, bk_val *v) {
     return p;
 }
 
-static uint32_t copies_in_locals(bk_builder *b, uint32_t vid) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < TOPF(b)->ci->nlocals; i++) {
-        const bk_val *l = &TOPF(b)->slots[i];
-        n += l->kind == V_INST && l->vid == vid;
-    }
-    return n;
+/* Does the instance go here for the first time? Several of the values that go may hold it. */
+static bool goes_first(bk_builder *b, uint32_t vid) {
+    for (uint32_t i = 0; i < b->ngone; i++)
+        if (b->gone[i] == vid) return false;
+    if (b->ngone == BK_MOSTDYING) bk_abort(b, BK_AB_TOO_BIG);
+    b->gone[b->ngone++] = vid;
+    return true;
 }
 
-/* the same for all that go with a frame; they may be one object, or hold the same one */
-void guard_deaths(bk_builder *b) {
-    uint32_t n = b->ndying;
-    bk_ref *d = b->dying;
-    b->ndying = 0;
-    if (!(prof(b)->flags & BK_PF_DIES)) {
-        for (uint32_t i = 0; i < n; i++) {
-            bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, d[i], bk_py->layout.refcnt);
-            guard(b, E(b, BK_GT, count, KI(b, n)), BK_G_LAST_REF);
-        }
-        return;
-    }
-    for (uint32_t i = 0; i < n; i += 4) {
-        uint32_t left = n - i;
-        bk_ref ok = left == 1 ? CALLH(b, BK_H_quiet_death, d[i])
-                    : left == 2
-                        ? CALLH(b, BK_H_quiet_deaths2, d[i], d[i + 1])
-                        : CALLH(b, BK_H_quiet_deaths4, d[i], d[i + 1], d[i + 2], left > 3 ? d[i + 3] : KP(b, NULL));
-        guard(b, ok, BK_G_DESTRUCTOR);
-    }
-}
-
-/* dropping a reference to the object will not run code: others hold it, or it dies quietly where such deaths were seen
- */
-void check_death(bk_builder *b, bk_ref p) {
-    if (prof(b)->flags & BK_PF_DIES) {
-        guard(b, CALLH(b, BK_H_quiet_death, p), BK_G_DESTRUCTOR);
-        return;
-    }
-    bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, p, bk_py->layout.refcnt);
-    guard(b, E(b, BK_NE, count, KI(b, 1)), BK_G_LAST_REF);
-}
-
-void check_release(bk_builder *b, const bk_val *v) {
+static void collect(bk_builder *b, const bk_val *v, const bk_val *going, uint32_t n) {
     if (v->kind == V_INST) { /* its attributes go with its last copy */
-        uint32_t n = inst_copies(b, v->vid);
-        if (n > 1 && !(b->returning && n == copies_in_locals(b, v->vid))) return;
+        uint32_t copies = 0;
+        for (uint32_t i = 0; i < n; i++) copies += inst_count(&going[i], v->vid);
+        if (inst_copies(b, v->vid) > copies || !goes_first(b, v->vid)) return;
     }
-    for (int i = 0; i < v->nkids; i++) check_release(b, &v->kids[i]);
+    for (int i = 0; i < v->nkids; i++) collect(b, &v->kids[i], going, n);
     if ((v->kind != V_VAL && v->kind != V_SEQIT && v->kind != V_REVERSED) || v->own != O_OWNED ||
         simple_type(v->type) || v->konst)
         return;
-    if (b->returning && b->ndying < 16) b->dying[b->ndying++] = v->box;
-    else if (v->fresh) guard(b, CALLH(b, BK_H_quiet_death, v->box), BK_G_DESTRUCTOR);
-    else check_death(b, v->box);
+    b->fresh_dies |= v->fresh;
+    collect_object(b, v->box);
 }
+
+void collect_object(bk_builder *b, bk_ref p) {
+    if (b->ndying == BK_MOSTDYING) bk_abort(b, BK_AB_TOO_BIG);
+    b->dying[b->ndying++] = p;
+}
+
+void collect_deaths(bk_builder *b, const bk_val *going, uint32_t n) {
+    b->ngone = 0;
+    for (uint32_t i = 0; i < n; i++) collect(b, &going[i], going, n);
+}
+
+void collect_copies(bk_builder *b, const bk_val *v, uint32_t n) {
+    bk_val *going = alloc(b, (n + 1) * sizeof *going);
+    for (uint32_t i = 0; i < n; i++) going[i] = *v;
+    b->ngone = 0;
+    collect(b, v, going, n);
+}
+
+/* every object has more references than go; few are compared, of many each may be all the same one */
+static void guard_survival(bk_builder *b, const bk_ref *d, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        bk_ref count = Eload(b, BK_M_U32, BK_A_REFCNT, d[i], bk_py->layout.refcnt);
+        bk_ref go = KI(b, n <= 3 ? 1 : n);
+        for (uint32_t k = 0; k < n && n <= 3; k++)
+            if (k != i) go = E(b, BK_ADD, go, d[k] == d[i] ? KI(b, 1) : E(b, BK_B2I, E(b, BK_EQ, d[k], d[i]), 0));
+        guard(b, n == 1 ? E(b, BK_NE, count, go) : E(b, BK_GT, count, go), BK_G_LAST_REF);
+    }
+}
+
+void guard_deaths(bk_builder *b) {
+    uint32_t n = b->ndying;
+    bool dies = (prof(b)->flags & BK_PF_DIES) || b->fresh_dies;
+    b->ndying = 0;
+    b->fresh_dies = false;
+    if (!dies || n > 8) {
+        guard_survival(b, b->dying, n);
+        return;
+    }
+    bk_ref d[8], ok = 0;
+    for (uint32_t i = 0; i < 8; i++) d[i] = i < n ? b->dying[i] : KP(b, NULL);
+    if (n == 1) ok = CALLH(b, BK_H_quiet_death, d[0]);
+    else if (n == 2) ok = CALLH(b, BK_H_quiet_deaths2, d[0], d[1]);
+    else if (n <= 4) ok = CALLH(b, BK_H_quiet_deaths4, d[0], d[1], d[2], d[3]);
+    else if (n) ok = CALLH(b, BK_H_quiet_deaths8, d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
+    if (n) guard(b, ok, BK_G_DESTRUCTOR);
+}
+
+void check_releases(bk_builder *b, const bk_val *going, uint32_t n) {
+    collect_deaths(b, going, n);
+    guard_deaths(b);
+}
+
+void check_death(bk_builder *b, bk_ref p) {
+    collect_object(b, p);
+    guard_deaths(b);
+}
+
+void check_release(bk_builder *b, const bk_val *v) { check_releases(b, v, 1); }
+
+void check_survives(bk_builder *b, const bk_val *v) {
+    if (v->own == O_OWNED && !simple_type(v->type)) guard_survival(b, &v->box, 1);
+}
+
+static void release_one(bk_builder *b, bk_val *v);
 
 static void release_inst(bk_builder *b, bk_val *v) {
     bk_val gone = *v;
     *v = v_null();
-    if (inst_copies(b, gone.vid)) return;
+    if (inst_copies(b, gone.vid) || !goes_first(b, gone.vid)) return;
     for (int i = 0; i < gone.nkids; i++) {
         bk_val kid = gone.kids[i];
-        release(b, &kid);
+        release_one(b, &kid);
     }
 }
 
-void release(bk_builder *b, bk_val *v) {
+static void release_one(bk_builder *b, bk_val *v) {
     if (v->kind == V_INST) {
         release_inst(b, v);
         return;
     }
-    for (int i = 0; i < v->nkids; i++) release(b, &v->kids[i]);
+    for (int i = 0; i < v->nkids; i++) release_one(b, &v->kids[i]);
     if (v->own != O_OWNED || !v->box) return;
     bool simple = simple_type(v->type) || v->konst || v->maybe;
     E(b, v->maybe ? BK_XDECREFN : simple ? BK_DECREFN : BK_DECREFQ, v->box, 0);
     v->own = O_NONE;
 }
+
+void release_all(bk_builder *b, bk_val *v, uint32_t n) {
+    b->ngone = 0;
+    for (uint32_t i = 0; i < n; i++) release_one(b, &v[i]);
+}
+
+void release(bk_builder *b, bk_val *v) { release_all(b, v, 1); }
 
 /* ---- locals ------------------------------------------------------------------------------------------------------ */
 
@@ -512,36 +550,42 @@ void vacate_homes(bk_builder *b, uint64_t mask) {
     each_borrower(b, secure_homes, mask);
 }
 
-/* does another value borrow from the slot? then its object outlives the slot */
-static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot) {
+/* does a value borrow from the slot, but those of the locals slot and other? then its object outlives the slot */
+static bool is_lent(bk_builder *b, uint64_t bit, uint32_t slot, uint32_t other) {
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
         for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) {
             const bk_val *v = &f->slots[k];
-            if (!(i == 0 && k == slot) && v->own == O_HOMES && v->homes == bit && slot < 63 && v->box && !v->maybe)
+            if (!(i == 0 && (k == slot || k == other)) && v->own == O_HOMES && v->homes == bit && slot < 63 && v->box &&
+                !v->maybe)
                 return true;
         }
     }
     return false;
 }
 
-static bool holds_object(bk_builder *b, uint32_t slot) {
+static bool holds_object(bk_builder *b, uint32_t slot, uint32_t other) {
     const bk_val *l = &TOPF(b)->slots[slot];
     return is_outer(b) && l->clean && l->kind != V_NULL && !l->simple && !simple_type(l->type) &&
-           !is_lent(b, home_bit(slot), slot);
+           !is_lent(b, home_bit(slot), slot, other);
 }
 
 bool dies_loudly(bk_builder *b) { return (prof(b)->flags & (BK_PF_DIES | BK_PF_LOUD)) == (BK_PF_DIES | BK_PF_LOUD); }
 
-bool store_kills(bk_builder *b, uint32_t slot) { return dies_loudly(b) && holds_object(b, slot); }
+bool store_kills(bk_builder *b, uint32_t slot) { return dies_loudly(b) && holds_object(b, slot, slot); }
 
-void check_overwrite(bk_builder *b, uint32_t slot) {
-    if (!is_outer(b) || TOPF(b)->slots[slot].kind == V_INST) {
-        check_release(b, &TOPF(b)->slots[slot]);
-        return;
+void check_overwrite(bk_builder *b, uint32_t slot) { check_overwrites(b, slot, slot); }
+
+void check_overwrites(bk_builder *b, uint32_t first, uint32_t second) {
+    bk_val went[2] = {TOPF(b)->slots[first], TOPF(b)->slots[second]};
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < (first == second ? 1 : 2); k++) {
+        uint32_t slot = k ? second : first;
+        if (holds_object(b, slot, k ? first : second)) collect_object(b, load_local(b, slot).box);
+        if (!is_outer(b) || went[k].kind == V_INST) went[n++] = went[k];
     }
-    if (!holds_object(b, slot)) return;
-    check_death(b, load_local(b, slot).box);
+    collect_deaths(b, went, n);
+    guard_deaths(b);
 }
 
 void store_dying(bk_builder *b, uint32_t slot, bk_val v) {
