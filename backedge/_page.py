@@ -302,7 +302,7 @@ def summary(run, loop):
     worst = _model.worst_exit(loop)
     total = sum(ticks.values())
     return {
-        "name": f"{_text.short_path(loop['file'])}:{loop['line']}",
+        "name": f"{os.path.basename(loop['file'])}:{loop['line']}",
         "identity": loop["loop"],
         "function": loop["function"],
         "line": loop["line"],

@@ -84,7 +84,7 @@ function openLoop(n, line = null) {
     if (row) {
       row.closest("details").open = true;
       row.classList.add("selected");
-      row.scrollIntoView({ block: "nearest" });
+      row.scrollIntoView({ block: line ? "nearest" : "center" });
     }
   }
   $('nav [data-tab="loop"]').hidden = false;
@@ -360,7 +360,7 @@ function drawTimeline() {
   }
   const groups = new Map();
   lanes.forEach((n, i) => {
-    const y = top + i * H, about = index.loops[n], name = `${about.function}:${about.line}`;
+    const y = top + i * H, about = index.loops[n], name = `${about.name} ${about.function}`;
     const lane = make("g.lane", { "data-loop": n }, make("rect", { x: 0, y, width, height: H, fill: "transparent" }), make("text.name", { x: left - 8, y: y + 14, "text-anchor": "end" }, name.length > 28 ? "…" + name.slice(-27) : name));
     groups.set(n, [lane, y]);
     svg.append(lane);
