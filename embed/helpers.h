@@ -155,6 +155,7 @@ void bk_h_set_function_attribute(void *func, void *value, int64_t which);
 int64_t bk_h_unpack_ex(bk_ctx *c, void *iterable, int64_t before, int64_t after);
 void *bk_h_before_with(bk_ctx *c, void *manager);
 void *bk_h_super_attr(bk_ctx *c, void *super, void *cls, void *self, void *name, int64_t two);
+bool bk_h_dict_lacks(void *dict, void *key);
 bool bk_h_dict_can_set(void *dict, void *key);
 void bk_h_dict_set(void *dict, void *key, void *value);
 void *bk_h_new_rangeiter(int64_t next, int64_t end, int64_t step);

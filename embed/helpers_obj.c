@@ -244,6 +244,10 @@ void *bk_h_new_range(void *start, void *stop, void *step) {
     return r;
 }
 
+bool bk_h_dict_lacks(void *dict, void *key) {
+    return bkv_dict_only_str(dict) || !bkv_dict_has_hash(dict, PyObject_Hash(key));
+}
+
 bool bk_h_dict_can_set(void *dict, void *key) {
     PyObject *old = bk_h_dict_get(dict, key);
     return old && bk_h_quiet_death(old);

@@ -37,6 +37,7 @@ static void set_iterators(void) {
     bk_types.t_enumerate = &PyEnum_Type;
     bk_types.t_zip = &PyZip_Type;
     bk_types.t_reversed = &PyReversed_Type;
+    bk_types.t_super = &PySuper_Type;
     bk_types.t_list_reverseiterator = &PyListRevIter_Type;
 }
 

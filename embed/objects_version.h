@@ -140,6 +140,17 @@ static inline void bkv_dict_changed(PyDictObject *d) {
 #endif
 }
 
+/* in a dict whose keys are not all strings, a key has that hash */
+static inline bool bkv_dict_has_hash(PyObject *d, Py_hash_t hash) {
+    PyDictKeysObject *keys = ((PyDictObject *)d)->ma_keys;
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash, place = perturb & mask;
+    for (Py_ssize_t i; (i = bkv_dict_index(keys, place)) != DKIX_EMPTY; place = (place * 5 + perturb + 1) & mask) {
+        if (i >= 0 && DK_ENTRIES(keys)[i].me_hash == hash) return true;
+        perturb >>= 5;
+    }
+    return false;
+}
+
 /* the number of items that the message for too many to unpack tells; -1: none */
 static inline Py_ssize_t bkv_unpack_got(PyObject *o) {
 #if PY_VERSION_HEX >= 0x030e0000

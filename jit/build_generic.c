@@ -467,7 +467,9 @@ void build_generic(bk_builder *b) {
     case BC_FORMAT_WITH_SPEC: gives(b, BK_H_format, 2, false, 0); break;
     case BC_CONVERT_VALUE: gives(b, BK_H_convert, 1, true, in->arg); break;
     case BC_IMPORT_NAME: import_name(b, in); break;
-    case BC_LOAD_SUPER_ATTR: super_attr(b, in); break;
+    case BC_LOAD_SUPER_ATTR:
+        if (!build_super(b) && !b->ended) super_attr(b, in);
+        break;
     case BC_BEFORE_WITH: before_with(b); break;
     case BC_UNPACK_EX: unpack_ex(b, in); break;
     case BC_MAKE_FUNCTION: make_function(b, in); break;

@@ -32,8 +32,61 @@ static bool get_len(bk_builder *b) {
     return true;
 }
 
+/* constant strings asked of a dict, whose death ends nothing: the subject stays where it is */
+static bool known_keys(bk_builder *b, bk_val *out) {
+    enum { MOST = 8 };
+    bk_val *keys = top(b, 1), *map = top(b, 2);
+    if (!keys->konst || keys->type != bk_types.t_tuple || (prof(b)->flags & BK_PF_GENERIC)) return false;
+    int64_t n = bk_py_len(keys->konst);
+    for (int64_t i = 0; i < n; i++)
+        if (bk_py_type(bk_py_item(keys->konst, i)) != bk_types.t_str) return false;
+    learn(b, 2);
+    if (n < 1 || n > MOST || map->kind != V_VAL || map->type != bk_types.t_dict) return false;
+    boxed(b, map);
+    *out = (bk_val){.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)n};
+    out->kids = alloc(b, (size_t)n * sizeof *out->kids);
+    for (int64_t i = 0; i < n; i++)
+        out->kids[i] = v_volatile(NULL, CALLH(b, BK_H_dict_get, map->box, KP(b, bk_py_item(keys->konst, i))));
+    return true;
+}
+
+static bool seen_none(const bk_prof *p) {
+    for (int i = 0; i < p->nseen; i++)
+        if (p->seen[i].type == bk_types.t_none_type) return true;
+    return false;
+}
+
+/* all keys are there; otherwise leaves, or goes on with None if recording saw that */
+static void all_there(bk_builder *b, const bk_val *values) {
+    uint32_t next = insn(b)->next;
+    uint16_t org = b->org;
+    for (int i = 0; i < values->nkids; i++) {
+        bk_ref have = E(b, BK_NE, values->kids[i].box, KP(b, NULL));
+        if (!seen_none(prof(b))) {
+            guard(b, have, BK_G_BRANCH);
+            continue;
+        }
+        bk_blk none = flow_split(b, have, false), go = b->st.blk;
+        bk_state *rest = state_copy(b, &b->st);
+        b->st.blk = none;
+        guard(b, CALLH(b, BK_H_dict_lacks, top(b, 2)->box, KP(b, bk_py_item(top(b, 1)->konst, i))), BK_G_VALUE);
+        push(b, v_konst(b, bk_types.t_none));
+        flow_goto(b, next, false);
+        b->st = *rest;
+        b->st.blk = go;
+        b->org = org;
+        b->ended = false;
+    }
+}
+
 /* the mapping and its keys stay below the result */
 static bool match_keys(bk_builder *b) {
+    bk_val values;
+    if (known_keys(b, &values)) {
+        all_there(b, &values);
+        push(b, values);
+        return true;
+    }
     if (!box_operands(b, 2)) return false;
     unknown_begin(b);
     bk_ref r = CALLH(b, BK_H_match_keys, opnd(b, 2), opnd(b, 1));

@@ -33,7 +33,7 @@ typedef struct {
     bool opnd_many[BK_NOPND];
     bk_obj *others[3];          /* further types of the operand on top (strong) */
     uint8_t nothers;            /* 4: more than that */
-    bk_obj *callee;             /* CALL: code object, type or builtin (strong) */
+    bk_obj *callee;             /* CALL: code object, type or builtin; LOAD_SUPER_ATTR: the class (strong) */
     bk_obj *globals, *builtins; /* of a function that was called as it is, not as a method (strong) */
     int64_t step;               /* FOR_ITER over a range: its step */
 } bk_prof;

@@ -107,6 +107,16 @@ static void record_function(bk_prof *p, bk_obj *func) {
     bk_py_incref(p->builtins = bk_py_func_builtins(func));
 }
 
+static void record_one(bk_prof *p, bk_obj *key) {
+    if (p->callee == key) return;
+    if (p->callee) {
+        p->flags |= BK_PF_CALLEE_MANY;
+        return;
+    }
+    bk_py_incref(key);
+    p->callee = key;
+}
+
 static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
     bk_obj *key = callable;
     if (bk_py_type(callable) == bk_types.t_function) record_function(p, callable);
@@ -118,13 +128,7 @@ static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
     } else if (bk_py_type(callable) != bk_types.t_builtin && bk_py_type(callable) != bk_types.t_method_descriptor &&
                bk_py_type(callable) != bk_types.t_type)
         key = bk_py_type(callable);
-    if (p->callee == key) return;
-    if (p->callee) {
-        p->flags |= BK_PF_CALLEE_MANY;
-        return;
-    }
-    bk_py_incref(key);
-    p->callee = key;
+    record_one(p, key);
 }
 
 static void record_index(bk_prof *p, bk_obj *key) {
@@ -235,6 +239,9 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
         if (callable) record_callee(p, callable, callee_code);
         goto result;
     }
+    case BC_LOAD_SUPER_ATTR:
+        if (depth > 2 && TOP(2)) record_one(p, TOP(2));
+        goto result;
     case BC_FOR_ITER:
         if (depth > 0 && TOP(1) && bk_py_type(TOP(1)) == bk_types.t_range_iterator)
             p->step = *(long *)((char *)TOP(1) + bk_py->rangeiter_step);

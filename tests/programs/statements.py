@@ -574,3 +574,117 @@ def isinstance_of_classes(n):
         v = things[i % len(things)]
         out.append((isinstance(v, Point), isinstance(v, (int, Point3)), isinstance(p, Point), isinstance(i, Point)))
     return out
+
+
+class Odd:
+    """A key that is equal to a string, and says when it is asked."""
+
+    asked = 0
+
+    def __hash__(self):
+        return hash("a")
+
+    def __eq__(self, other):
+        Odd.asked += 1
+        return other == "a"
+
+
+class Default(dict):
+    def get(self, key, default=None):
+        return 7
+
+
+def kinds_of_mappings(kind):
+    some = {"a": 1, "b": 2.5}
+    return {
+        "same": [some],
+        "missing": [some, {"a": 1}, {"b": 2}, {}],
+        "late": [some] * 70 + [{"b": 1}],
+        "none": [{"a": None, "b": None}, some],
+        "odd": [some] * 40 + [{Odd(): 5, "b": 1}, {"b": 1, Odd(): 6, 3: 4}],
+        "others": [some, Default(some), 5, "ab", None],
+        "ints": [{1: 2, "a": 3, "b": 4}, {1: 2}],
+    }[kind]
+
+
+@case(*((k, 90) for k in ("same", "missing", "late", "none", "odd", "others", "ints")))
+def mapping_keys(kind, n):
+    maps = kinds_of_mappings(kind)
+    s = []
+    x = y = rest = other = None
+    for i in range(n):
+        match maps[i % len(maps)]:
+            case {"a": x, "b": y, **rest}:
+                s.append((x, y, rest))
+            case {"a": None}:
+                s.append("none")
+            case {"a": int(x)}:
+                s.append(x)
+            case {"b": _}:
+                s.append("b")
+            case {}:
+                s.append(i)
+            case other:
+                s.append(other)
+    return s, Odd.asked
+
+
+@case((200, 120))
+def mapping_values_die(n, k):
+    Dies.log.clear()
+    d = {"a": Dies(0), "b": 1}
+    for i in range(n):
+        match d:
+            case {"a": x, "b": y}:
+                d["b"] = y + 1
+        if i > k:
+            d["a"] = Dies(i)
+    return len(Dies.log), Dies.log[:9], x.i
+
+
+class Left(Low):
+    def f(self, x):
+        return super().f(x) + 1
+
+    def loop(self, n, change):
+        s = 0
+        for i in range(n):
+            s += super().f(i)
+            s += super(Left, self).f(i)
+            if i == change:
+                Left.__bases__ = (Other,)
+        return s
+
+
+class Other(Low):
+    def f(self, x):
+        return -x
+
+
+class Leftmost(Left, Other):
+    pass
+
+
+@case((90, 70), (90, 200), jit=("Left.loop", "Left.f"))
+def super_after_a_change_of_bases(n, change):
+    try:
+        return Left().loop(n, 300), Leftmost().loop(n, 300), Left().loop(n, change), Left().loop(n, 300)
+    finally:
+        Left.__bases__ = (Low,)
+
+
+@case((90, 60))
+def super_of_another_class(n, k):
+    def method(cls):
+        def f(self, i):
+            return super(cls, self).f(i)
+
+        return f
+
+    fs = [method(Left), method(Other)]
+    x = Leftmost()
+    s = 0
+    for i in range(n):
+        cls = Other if i > k else Left
+        s += super(cls, x).f(i) + fs[i > k](x, i)
+    return s
