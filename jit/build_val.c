@@ -505,6 +505,17 @@ void release(bk_builder *b, bk_val *v) { release_all(b, v, 1); }
 
 /* ---- locals ------------------------------------------------------------------------------------------------------ */
 
+/* a copy of a virtual has items of its own, lent as the whole is */
+static void lend_kids(bk_builder *b, bk_val *v) {
+    bk_val *kids = alloc(b, (v->nkids + 1u) * sizeof *kids);
+    for (int i = 0; i < v->nkids; i++) {
+        kids[i] = v->kids[i];
+        if (kids[i].own == O_OWNED) kids[i].own = O_VOLATILE;
+        if (kids[i].kind == V_TUPLE || kids[i].kind == V_SLICE) lend_kids(b, &kids[i]);
+    }
+    v->kids = kids;
+}
+
 bk_val load_local(bk_builder *b, uint32_t slot) {
     bk_val *l = &TOPF(b)->slots[slot];
     if (l->kind == V_NULL) return *l;
@@ -518,6 +529,7 @@ bk_val load_local(bk_builder *b, uint32_t slot) {
     v.clean = false;
     /* what a local of an inlined frame owns is lent to its copies: they take their own reference at an effect */
     if (v.own == O_OWNED) v.own = O_VOLATILE;
+    if (v.kind == V_TUPLE || v.kind == V_SLICE) lend_kids(b, &v);
     return v;
 }
 
