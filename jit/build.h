@@ -186,7 +186,7 @@ typedef struct bk_builder {
     bk_site *nomod;
     uint32_t nnomod; /* kept over restarts: no modular ints here */
     bk_site *leaves;
-    uint32_t nleaves; /* kept over restarts: a body is left here */
+    uint32_t nleaves; /* kept over restarts: a body, or an inlined call, is left here */
     uint32_t neffects;
     bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
     const bk_prof *result_of; /* the value just pushed has the type recorded here */

@@ -606,7 +606,7 @@ static void op_build_tuple(bk_builder *b, const bk_insn *in) {
 void build_insn(bk_builder *b) {
     const bk_insn *in = insn(b);
     if ((prof(b)->flags & BK_PF_LEAVE) || bk_leaves_here(b)) {
-        leave(b, BK_G_NYI);
+        leave(b, prof(b)->visits ? BK_G_NYI : BK_G_BRANCH);
         return;
     }
     check_modular(b);

@@ -593,7 +593,11 @@ void check_overwrites(bk_builder *b, uint32_t first, uint32_t second) {
     uint32_t n = 0;
     for (uint32_t k = 0; k < (first == second ? 1 : 2); k++) {
         uint32_t slot = k ? second : first;
-        if (holds_object(b, slot, k ? first : second)) collect_object(b, load_local(b, slot).box);
+        if (holds_object(b, slot, k ? first : second)) {
+            bk_ref old = load_local(b, slot).box;
+            guard(b, E(b, BK_NE, old, KP(b, NULL)), BK_G_UNBOUND); /* a merge may have made it unbound or bound */
+            collect_object(b, old);
+        }
         if (!is_outer(b) || went[k].kind == V_INST) went[n++] = went[k];
     }
     collect_deaths(b, went, n);
@@ -722,6 +726,10 @@ void bk_sync_slot(bk_builder *b, uint32_t slot, bk_val *l) { /* nobody borrows f
 
 _Noreturn void call_instead(bk_builder *b) {
     bk_bframe *caller = &b->st.f[b->st.n - 2];
+    if (!prof(b)->visits && b->nleaves < BK_MAXSITES) { /* a side never recorded is no reason to give up the rest */
+        b->leaves[b->nleaves++] = (bk_site){TOPF(b)->ctx, TOPF(b)->pc};
+        bk_restart(b);
+    }
     if (b->nnoinline == 256) bk_abort(b, BK_AB_TOO_BIG);
     b->noinline[b->nnoinline++] = (bk_site){caller->ctx, caller->pc};
     bk_restart(b);

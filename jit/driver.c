@@ -457,7 +457,9 @@ static bool worth_learning(bk_anchor *a, const bk_fn *fn, const bk_exit *x, int 
         return true;
     }
     if (!p) return false;
-    p->strikes++;
+    if (kind == BK_G_BRANCH) return true; /* its side is noted: there is nothing that a boxed form would cure */
+    if (p->struck_in != (uint8_t)a->compiles) p->strikes++; /* once for the same code: better code may be on its way */
+    p->struck_in = (uint8_t)a->compiles;
     if (kind == BK_G_RAISE) p->flags |= BK_PF_LEAVE;
     else if (kind == BK_G_LAST_REF) p->flags |= BK_PF_DIES;
     else if (kind == BK_G_DESTRUCTOR) p->flags |= p->strikes > 2 ? BK_PF_LOUD | BK_PF_GENERIC : BK_PF_LOUD;
@@ -470,7 +472,7 @@ static void note_branch(const bk_fn *fn, const bk_exit *x) {
     const bk_snap *sn = &fn->snaps[x->snap];
     const bk_insn *in = NULL;
     bk_prof *p = exit_profile(fn, sn, &in);
-    if (!p) return;
+    if (!p || in->target < 0) return;
     const bk_sframe *sf = &fn->sframes[sn->frame + sn->nframes - 1];
     const bk_codeinfo *ci = bk_py_codeinfo(fn->codes[sf->code]);
     p->visits++;

@@ -26,9 +26,9 @@ enum {
 
 typedef struct {
     uint32_t visits;
-    uint32_t taken; /* branches: jumped; FOR_ITER: exhausted */
-    uint8_t flags, nseen, strikes;
-    bk_seen seen[BK_NSEEN]; /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
+    uint32_t taken;                           /* branches: jumped; FOR_ITER: exhausted */
+    uint8_t flags, nseen, strikes, struck_in; /* struck_in: the number of the compile whose exit gave the last strike */
+    bk_seen seen[BK_NSEEN];                   /* results (STORE_SUBSCR, STORE_ATTR: what was replaced) */
     bk_seen opnd[BK_NOPND]; /* the operand on top and those below (the third: MATCH_CLASS), while always the same */
     bool opnd_many[BK_NOPND];
     bk_obj *others[3];          /* further types of the operand on top (strong) */

@@ -41,7 +41,7 @@ GUARDS = {
     "bounds": "t = [1] * 10\n" + loop("s += t[x]", "[1] * 500", "[1] * 50 + [99]"),
     "domain": loop("s = math.sqrt(x)", "[1.5] * 500", "[1.5] * 50 + [-1.0]"),
     "branch": loop("s += 1 if x else 2", "[1] * 500", "[1] * 50 + [0]"),
-    "exception": loop("s += int(x)", "['1'] * 500", "['1'] * 50 + ['x']"),
+    "exception": loop("s += float.fromhex(x)", "['1'] * 500", "['1'] * 50 + ['x']"),
     "return": "def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nfor _ in range(9): fib(15)\n",
     "loop-end": loop("s += x", "[1] * 500", "[1] * 50"),
     "poll": """

@@ -1,4 +1,4 @@
-"""Deaths in compiled loops: of values that several attributes, locals or instances hold. Who dies, and who sees it when."""
+"""Deaths in compiled loops: of values that several attributes, locals or instances hold."""
 
 import sys
 
