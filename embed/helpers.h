@@ -55,6 +55,7 @@ bool bk_h_quiet_deaths2(void *a, void *b);
 bool bk_h_quiet_deaths4(void *a, void *b, void *c, void *e);
 bool bk_h_quiet_deaths8(void *a, void *b, void *c, void *e, void *f, void *g, void *h, void *i);
 void *bk_h_inst_new(void *type, int64_t n, int64_t order, int64_t more);
+void *bk_h_nd_view(void *array, int64_t n, int64_t i, int64_t j, int64_t k);
 bool bk_h_list_append(void *list, void *item);
 void *bk_h_list_new(int64_t n);
 void *bk_h_list_repeat1(void *item, int64_t n);

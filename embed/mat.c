@@ -2,6 +2,7 @@
  * no Python code, so the state that it reads stays as native code left it. */
 #include "embed.h"
 #include "helpers.h"
+#include "numpy.h"
 #include "objects.h"
 
 static char keep_mark;
@@ -223,8 +224,21 @@ static PyObject *virtual_instance(bk_mat *m, const bk_slot *s) {
     return o;
 }
 
+/* array and indices. The array may go with that: later, when all frames are written. */
+static PyObject *virtual_view(bk_mat *m, const bk_slot *s) {
+    PyObject *array = kid(m), *i[4];
+    uint16_t n = s->nkids - 1;
+    for (uint16_t k = 0; k < n && k < 4; k++) i[k] = kid(m);
+    PyObject *view = must(bk_np_view(array, i, n));
+    for (uint16_t k = 0; k < n && k < 4; k++) Py_DECREF(i[k]);
+    if (m->nlate < BK_LATE_MAX) m->late[m->nlate++] = array;
+    else Py_DECREF(array);
+    return view;
+}
+
 static PyObject *virtual_object(bk_mat *m, const bk_slot *s) {
     PyObject *k[16], *o;
+    if (s->aux == BK_VO_VIEW) return virtual_view(m, s);
     if (s->aux == BK_VO_INSTANCE) return virtual_instance(m, s);
     if (s->aux == BK_VO_ZIP) { /* any number of iterators */
         PyObject *t = virtual_tuple(m, s->nkids);
@@ -309,8 +323,8 @@ PyObject *bk_mat_slot(bk_mat *m) {
         return o;
     }
     /* iterators in the same state are still two iterators */
-    bool own_state =
-        s->kind == BK_SK_RANGE || s->kind == BK_SK_SEQITER || (s->kind == BK_SK_VIRTUAL && s->aux != BK_VO_INSTANCE);
+    bool own_state = s->kind == BK_SK_RANGE || s->kind == BK_SK_SEQITER ||
+                     (s->kind == BK_SK_VIRTUAL && s->aux != BK_VO_INSTANCE && s->aux != BK_VO_VIEW);
     if (!own_state && (o = made_before(m))) {
         uint32_t n = extent(s);
         m->slot += n, m->loc += 3 * n;

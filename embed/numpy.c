@@ -1,6 +1,7 @@
 /* NumPy facts: scalar types, built-in descriptors, what an array's fast paths need. NumPy is never imported here; once
  * it is loaded, its layouts are compared with live objects and used only if all of them are as expected. */
 #include "numpy.h"
+#include "helpers.h"
 #include "objects.h"
 #include <string.h>
 
@@ -193,4 +194,21 @@ int bk_py_np_typenum(bk_obj *type) {
     for (int i = 0; type && i < NP_NTYPES; i++)
         if (bk_types.np_scalar[i] == type) return i;
     return -1;
+}
+
+/* --- views */
+PyObject *bk_np_view(PyObject *array, PyObject *const *indices, Py_ssize_t n) {
+    PyObject *key = n == 1 ? Py_NewRef(indices[0]) : PyTuple_New(n);
+    for (Py_ssize_t i = 0; key && n > 1 && i < n; i++) PyTuple_SET_ITEM(key, i, Py_NewRef(indices[i]));
+    PyObject *view = key ? PyObject_GetItem(array, key) : NULL;
+    Py_XDECREF(key);
+    return view;
+}
+
+void *bk_h_nd_view(void *array, int64_t n, int64_t i, int64_t j, int64_t k) {
+    PyObject *indices[3] = {PyLong_FromLongLong(i), PyLong_FromLongLong(j), PyLong_FromLongLong(k)}, *view = NULL;
+    if (indices[0] && indices[1] && indices[2]) view = bk_np_view(array, indices, (Py_ssize_t)n);
+    if (!view) PyErr_Clear();
+    for (int x = 0; x < 3; x++) Py_XDECREF(indices[x]);
+    return view;
 }

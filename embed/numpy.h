@@ -47,6 +47,8 @@ size_t bk_np_itemsize(int64_t typenum);
 extern PyObject *bk_np_bools[2];
 /* fills bk_types' NumPy entries from an imported NumPy, once; false if there is none or it looks unexpected */
 bool bk_np_load(void);
+/* array[indices] for an exact ndarray, a new reference; NULL with an exception. Runs no Python code. */
+PyObject *bk_np_view(PyObject *array, PyObject *const *indices, Py_ssize_t n);
 /* sys.modules[name] if it is a module, borrowed; never imports, leaves no exception */
 PyObject *bk_loaded_module(const char *name);
 #endif

@@ -156,6 +156,7 @@ typedef enum {
     BK_VO_REVERSED /* list, index */,
     BK_VO_METHOD /* function, self */,
     BK_VO_RANGE /* start, stop, step */,
+    BK_VO_VIEW /* array, indices: what indexing gives; equal `sub`: the same view */,
     BK_VO_INSTANCE /* class, then per attribute its place and value; equal `sub`: the same instance */
 } bk_virtual;
 

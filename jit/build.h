@@ -20,7 +20,8 @@ typedef enum {
     V_ZIP,      /* zip of iterators in kids */
     V_REVERSED, /* reversed list: box the list, num the index */
     V_RANGE,    /* range object: kids start, stop, step */
-    V_INST      /* instance of a Python class that is not made yet: kids its attributes (build_inst.c) */
+    V_INST /* instance of a Python class that is not made yet: kids its attributes (build_inst.c); view of an array:
+              kids the array and indices (build_view.c) */
 } bk_vkind;
 
 /* who holds the reference to `box` */
@@ -353,6 +354,7 @@ void np_guard(bk_builder *b, bk_val *v, const bk_ndkey *k); /* establishes the n
 bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out);
 bool np_setitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *v);
 bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out);
+bool np_len(bk_builder *b, const bk_val *view, bk_ref *len);
 bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out); /* build_seq.c */
 bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v);
 bk_ref checked_index(bk_builder *b, bk_ref i, bk_ref len);
@@ -396,12 +398,21 @@ bool inst_load(bk_builder *b, const bk_val *o, bk_obj *name, bool method, bk_val
 bool inst_can_store(bk_builder *b, const bk_val *o, bk_obj *name, const bk_val *v, int64_t *where);
 void inst_check_store(bk_builder *b, const bk_val *o, int64_t where);
 void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v);
+void inst_replace(bk_builder *b, uint32_t vid, const bk_val *to); /* every copy in the state becomes `to` */
 void inst_force(bk_builder *b, bk_val *v);      /* makes the object; v stands in the state, no effects yet */
 void force_operands(bk_builder *b, uint32_t n); /* the n operands on top hold no virtual instance any more */
 void force_outer_locals(bk_builder *b);         /* nor do the real frame's locals */
 void force_shared(bk_builder *b);               /* nor are there two copies of one */
 void put_home(bk_builder *b, uint32_t slot,
               bk_ref p); /* the local's home slot, which holds nothing that counts, gets p */
+/* build_view.c: views of arrays that are not made */
+bool is_array_view(const bk_val *v);
+void view_own(bk_builder *b, bk_val *v);    /* a view among others takes a reference to its array; an effect */
+void view_secure(bk_builder *b, bk_val *v); /* the same only where it borrows from a container... */
+void view_secure_homes(bk_builder *b, bk_val *v, uint64_t mask); /* ...or from home slots of the mask */
+void view_check_make(bk_builder *b, const bk_val *v);            /* before effects: it can be made */
+bk_ref view_make(bk_builder *b, const bk_val *v);
+void force_views(bk_builder *b); /* no virtual view is left in the state */
 bool build_builtin(bk_builder *b, const char *name, bk_obj *callable, uint32_t n, bk_val *args,
                    bk_val *out); /* build_builtin.c */
 #endif

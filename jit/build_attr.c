@@ -60,6 +60,7 @@ static bool number_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_
 /* self: V_NULL, or anything else when `out` is a function to be called with the owner as its first argument */
 bool build_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_val *out, bk_val *self) {
     *self = v_null();
+    if (is_array_view(o)) return !method && np_attr(b, o, name, out);
     if (o->kind == V_INST) return inst_load(b, o, name, method, out, self);
     if (o->kind != V_VAL) return false;
     if (o->konst && o->type == bk_types.t_module) {

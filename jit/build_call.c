@@ -187,7 +187,8 @@ static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool 
     const char *name = bk_py_builtin_name(callable);
     if (!name) return false;
     uint32_t n = nstack + bound;
-    if (strcmp(name, "isinstance") != 0 && strcmp(name, "type") != 0) force_operands(b, n);
+    bool len_of_view = n == 1 && is_array_view(top(b, 1)) && !strcmp(name, "len");
+    if (strcmp(name, "isinstance") != 0 && strcmp(name, "type") != 0 && !len_of_view) force_operands(b, n);
     bk_val out, *args = top(b, n);
     if (b->kwnames || dies_loudly(b) || !build_builtin(b, name, callable, n, n ? args : NULL, &out))
         return !b->ended && !b->effects && build_plain_call(b, name, callable, nstack, bound);

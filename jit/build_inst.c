@@ -3,7 +3,7 @@
  * escapes (inst_force) and where native code is left.
  *
  * What an attribute holds it owns, if its reference counts, so copies of states may share the attributes. */
-#include "build.h"
+#include "build_np.h"
 #include <string.h>
 
 enum { MAX_ATTRS = 16 };
@@ -56,7 +56,7 @@ static void replace(bk_builder *b, bk_val *v, uint32_t vid, const bk_val *to) {
     for (int i = 0; i < v->nkids; i++) replace(b, &v->kids[i], vid, to);
 }
 
-static void replace_all(bk_builder *b, uint32_t vid, const bk_val *to) {
+void inst_replace(bk_builder *b, uint32_t vid, const bk_val *to) {
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
         for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) replace(b, &f->slots[k], vid, to);
@@ -131,7 +131,7 @@ void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v) {
         fresh.where = at;
     } else old = fresh.kids[i];
     fresh.kids[i] = v;
-    replace_all(b, vid, &fresh);
+    inst_replace(b, vid, &fresh);
     *o = fresh;
     release(b, &old);
 }
@@ -190,23 +190,27 @@ static bool is_outer_local(bk_builder *b, const bk_val *v, uint32_t *slot) {
 }
 
 /* copies in the state get references of their own; the first takes the new one */
-static void settle_copy(bk_builder *b, bk_val *v, uint32_t vid, bk_obj *type, bk_ref o, bool *first) {
+static void settle_copy(bk_builder *b, bk_val *v, uint32_t vid, const bk_val *made, bool *first) {
+    bk_ref o = made->box;
     if (v->kind != V_INST || v->vid != vid) {
         if (!inst_count(v, vid)) return;
         v->kids = own_kids(b, v, v->nkids);
-        for (int i = 0; i < v->nkids; i++) settle_copy(b, &v->kids[i], vid, type, o, first);
+        for (int i = 0; i < v->nkids; i++) settle_copy(b, &v->kids[i], vid, made, first);
         return;
     }
     if (!*first) E(b, BK_INCREF, o, 0);
     *first = false;
     uint32_t slot;
     if (!is_outer_local(b, v, &slot)) {
-        *v = v_owned(type, o);
+        *v = *made;
         return;
     }
     *v = v_null(); /* nothing stands in the slot that matters while boxes are settled */
     put_home(b, slot, o);
-    *v = (bk_val){.kind = V_VAL, .type = type, .box = o, .own = O_HOMES, .homes = home_bit(slot), .clean = true};
+    *v = *made;
+    v->own = O_HOMES;
+    v->homes = home_bit(slot);
+    v->clean = true;
 }
 
 void inst_force(bk_builder *b, bk_val *v) {
@@ -216,16 +220,27 @@ void inst_force(bk_builder *b, bk_val *v) {
             inst_force(b, &v->kids[i]); /* v's kids are others now */
             i = -1;
         }
-    bk_obj *type = v->type;
     uint32_t vid = v->vid;
-    bk_ref o = make(b, v);
+    bk_val gone = *v;
+    bool view = is_array_view(v);
+    if (view) view_check_make(b, v);
+    bk_val made = v_owned(v->type, view ? view_make(b, v) : make(b, v));
+    if (view) {
+        made.nd = view_key(v);
+        made.nd_ok = true;
+    }
     begin_effect(b);
+    if (view) gone = *v; /* perhaps secured by that */
     bool first = true;
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
-        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) settle_copy(b, &f->slots[k], vid, type, o, &first);
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) settle_copy(b, &f->slots[k], vid, &made, &first);
     }
     if (first) bk_abort(b, BK_AB_VERIFY); /* only what stands in the state can be forced */
+    if (view) {
+        bk_val array = gone.kids[0];
+        release(b, &array);
+    }
     begin_insn(b, TOPF(b)->pc);
 }
 

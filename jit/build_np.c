@@ -122,12 +122,30 @@ static bk_ref scaled(bk_builder *b, bk_ref i, bk_ref by) {
     return r;
 }
 
-/* the checked place of a[key]; the key has an index per dimension */
-static place element(bk_builder *b, const bk_val *a, bk_val *kids) {
-    int n = a->nd.ndim;
+/* The array that is indexed, whose facts hold: `a` itself, or that of which it is a view, and then the view's indices.
+ * false: no fast path */
+static bool is_indexed(bk_builder *b, bk_val *a, bk_val *array, bk_ref *i, int *n) {
+    *n = 0;
+    if (is_array_view(a)) {
+        *array = a->kids[0];
+        for (int k = 1; k < a->nkids; k++) i[(*n)++] = a->kids[k].num;
+        return array->nd_ok;
+    }
+    if (!is_open(b, a, 2)) return false;
+    *array = *a;
+    return true;
+}
+
+/* the indices in `kids` checked, behind those that a view has; how many there are now */
+static int check_indices(bk_builder *b, const bk_val *array, bk_val *kids, int n, bk_ref *i, int have) {
     uint8_t sign = signs(b, kids, n);
-    bk_ref i[4];
-    for (int k = 0; k < n; k++) i[k] = checked(b, &kids[k], dim(b, a, k), sign);
+    for (int k = 0; k < n; k++) i[have + k] = checked(b, &kids[k], dim(b, array, have + k), sign);
+    return have + n;
+}
+
+/* the place of the element at checked indices, one per dimension */
+static place element(bk_builder *b, const bk_val *a, const bk_ref *i) {
+    int n = a->nd.ndim;
     place at = {.base = header(b, a, bk_py->nd_data)};
     for (int k = 0; k < n - a->nd.unit_inner; k++) at.base = E(b, BK_PADD, at.base, scaled(b, i[k], stride(b, a, k)));
     if (a->nd.unit_inner) {
@@ -140,29 +158,44 @@ static place element(bk_builder *b, const bk_val *a, bk_val *kids) {
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out) {
-    bk_val *kids;
-    int n = indices(b, key, &kids);
-    if (!n || !is_open(b, a, 2) || n != a->nd.ndim) return false;
-    const np_dtype *d = &np_dtypes[a->nd.typenum];
-    place at = element(b, a, kids);
-    *out = v_num(bk_types.np_scalar[a->nd.typenum], Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0));
+    bk_val *kids, array;
+    bk_ref i[BK_MAXVIEW];
+    int n = indices(b, key, &kids), have;
+    if (!n || !is_indexed(b, a, &array, i, &have) || have + n > array.nd.ndim) return false;
+    const np_dtype *d = &np_dtypes[array.nd.typenum];
+    if (have + n < array.nd.ndim) {
+        if (a->own == O_OWNED && dies_loudly(b)) return false;
+        n = check_indices(b, &array, kids, n, i, have);
+        *out = view_new(b, &array, i, n);
+        return true;
+    }
+    check_indices(b, &array, kids, n, i, have);
+    place at = element(b, &array, i);
+    *out = v_num(bk_types.np_scalar[array.nd.typenum], Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0));
     if (d->kind == NK_COMPLEX) out->num2 = Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, d->size / 2);
     return true;
 }
 
 bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out) {
     bool shape = bk_py_str_is(name, "shape"), size = bk_py_str_is(name, "size");
-    if ((!shape && !size && !bk_py_str_is(name, "ndim")) || !is_open(b, o, 1)) return false;
-    int n = o->nd.ndim;
+    if (!shape && !size && !bk_py_str_is(name, "ndim")) return false;
+    if (is_array_view(o) ? !o->kids[0].nd_ok : !is_open(b, o, 1)) return false;
+    const bk_val *a = is_array_view(o) ? &o->kids[0] : o;
+    int first = is_array_view(o) ? o->nkids - 1 : 0, n = a->nd.ndim - first;
     if (shape) {
         *out = (bk_val){
             .kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)n, .kids = alloc(b, (size_t)n * sizeof *out)};
-        for (int k = 0; k < n; k++) out->kids[k] = v_num(bk_types.t_int, dim(b, o, k));
+        for (int k = 0; k < n; k++) out->kids[k] = v_num(bk_types.t_int, dim(b, a, first + k));
         return true;
     }
-    bk_ref r = size ? dim(b, o, 0) : KI(b, n);
-    for (int k = 1; size && k < n; k++) r = scaled(b, r, dim(b, o, k));
+    bk_ref r = size ? dim(b, a, first) : KI(b, n);
+    for (int k = 1; size && k < n; k++) r = scaled(b, r, dim(b, a, first + k));
     *out = v_num(bk_types.t_int, r);
+    return true;
+}
+
+bool np_len(bk_builder *b, const bk_val *view, bk_ref *len) {
+    *len = dim(b, &view->kids[0], view->nkids - 1);
     return true;
 }
 
@@ -222,14 +255,15 @@ static bool converted(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) 
 }
 
 bool np_setitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *v) {
-    bk_val *kids;
-    bk_ref re, im;
-    int n = indices(b, key, &kids);
-    if (v->kind != V_VAL || !v->type || !fits(v) || !n || !is_open(b, a, 2)) return false;
-    if (n != a->nd.ndim || !a->nd.writeable) return false;
-    const np_dtype *d = &np_dtypes[a->nd.typenum];
-    if (!converted(b, v, a->nd.typenum, &re, &im)) return false;
-    place at = element(b, a, kids);
+    bk_val *kids, array;
+    bk_ref re, im, i[BK_MAXVIEW];
+    int n = indices(b, key, &kids), have;
+    if (v->kind != V_VAL || !v->type || !fits(v) || !n || !is_indexed(b, a, &array, i, &have)) return false;
+    if (have + n != array.nd.ndim || !array.nd.writeable) return false;
+    const np_dtype *d = &np_dtypes[array.nd.typenum];
+    if (!converted(b, v, array.nd.typenum, &re, &im)) return false;
+    check_indices(b, &array, kids, n, i, have);
+    place at = element(b, &array, i);
     check_release(b, a);
     check_release(b, key);
     Estore(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0, re);

@@ -22,6 +22,10 @@ typedef struct {
 } np_dtype;
 extern const np_dtype np_dtypes[NP_FAST];
 
+enum { BK_MAXVIEW = 4 }; /* kids of a view: the array and up to 3 indices */
+bk_val view_new(bk_builder *b, const bk_val *array, const bk_ref *indices, int n); /* array: its facts hold */
+bk_ndkey view_key(const bk_val *v);
+
 np_kind np_kind_of(const bk_val *v);        /* of a number, Python's or NumPy's; NK_NONE: no number */
 bool np_is_2(void);                         /* NumPy 2: Python numbers are weak operands (NEP 50) */
 bk_ref np_int(bk_builder *b, bk_val *v);    /* bools and ints as i64; uint64: its bits */

@@ -445,7 +445,9 @@ static void op_subscr(bk_builder *b) {
 }
 
 static void op_store_subscr(bk_builder *b) {
-    force_operands(b, 3);
+    force_operands(b, 1);
+    if (!is_array_view(top(b, 2))) force_operands(b, 2);
+    if (top(b, 3)->kind != V_VAL) force_operands(b, 3);
     bk_val *key = top(b, 1), *o = top(b, 2), *v = top(b, 3);
     learn(b, 2);
     learn(b, 1);
@@ -497,6 +499,7 @@ static void store_inst_attr(bk_builder *b, const bk_insn *in) {
     }
     inst_check_store(b, o, where);
     begin_effect(b);
+    view_own(b, v);
     bk_val owner = pop(b), value = pop(b);
     inst_store(b, &owner, where, value);
     release(b, &owner);
@@ -507,7 +510,7 @@ static void op_store_attr(bk_builder *b, const bk_insn *in) {
     bk_val *o = top(b, 1), *v = top(b, 2);
     learn(b, 1);
     flow_by_type(b);
-    if (o->kind == V_INST) {
+    if (o->kind == V_INST && !is_array_view(o)) {
         store_inst_attr(b, in);
         return;
     }
@@ -593,12 +596,14 @@ static void op_build_tuple(bk_builder *b, const bk_insn *in) {
     }
     bk_val t = {.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)in->arg};
     t.kids = alloc(b, (size_t)in->arg * sizeof *t.kids);
+    for (uint32_t i = 1; i <= (uint32_t)in->arg; i++) {
+        const bk_val *v = top(b, i);
+        if (v->kind == V_VAL || v->kind == V_TUPLE || v->kind == V_INST) continue;
+        leave(b, BK_G_NYI);
+        return;
+    }
+    for (uint32_t i = 1; i <= (uint32_t)in->arg; i++) view_own(b, top(b, i));
     for (int i = in->arg; i-- > 0;) t.kids[i] = pop(b);
-    for (int i = 0; i < in->arg; i++)
-        if (t.kids[i].kind != V_VAL && t.kids[i].kind != V_TUPLE && t.kids[i].kind != V_INST) {
-            leave(b, BK_G_NYI);
-            return;
-        }
     push(b, t);
     next(b);
 }

@@ -35,6 +35,7 @@ bool build_len(bk_builder *b, bk_val *o, bk_ref *len) {
         *len = KI(b, 1);
         return true;
     }
+    if (is_array_view(o)) return np_len(b, o, len);
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe) return false;
     if (o->type == bk_types.t_list || o->type == bk_types.t_bytearray)
         *len = Eload(b, BK_M_I64, BK_A_SIZE, o->box, bk_py->var_size);
@@ -89,6 +90,7 @@ bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
         if (out->own == O_OWNED) out->own = O_VOLATILE;
         return true;
     }
+    if (is_array_view(o)) return np_getitem(b, o, key, out);
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe) return false;
     if (o->type == bk_types.t_ndarray) return np_getitem(b, o, key, out);
     if (o->type == bk_types.t_dict) return dict_item(b, o, key, out);
@@ -173,6 +175,7 @@ static bool bytearray_store(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
 }
 
 bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
+    if (is_array_view(o)) return np_setitem(b, o, key, v);
     if (o->kind != V_VAL || !o->type || !o->box || o->maybe) return false;
     if (o->type == bk_types.t_ndarray) return np_setitem(b, o, key, v);
     if (o->type == bk_types.t_dict) return dict_store(b, o, key, v);

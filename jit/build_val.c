@@ -334,6 +334,7 @@ void secure(bk_builder *b, bk_val *v) {
         for (int i = 0; i < v->nkids; i++) secure(b, &v->kids[i]);
         return;
     }
+    view_secure(b, v);
     if (v->own != O_VOLATILE || !v->box) return;
     E(b, v->maybe ? BK_XINCREF : BK_INCREF, v->box, 0);
     v->own = O_OWNED;
@@ -361,7 +362,8 @@ static void each_borrower(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint
 
 /* home slot(s) in mask are about to change: whoever borrows from there takes a reference */
 static void secure_homes(bk_builder *b, bk_val *v, uint64_t mask) {
-    for (int i = 0; i < v->nkids; i++) secure_homes(b, &v->kids[i], mask);
+    view_secure_homes(b, v, mask);
+    for (int i = 0; i < v->nkids && v->kind != V_INST; i++) secure_homes(b, &v->kids[i], mask);
     if (v->own != O_HOMES || v->clean || !v->box || !(v->homes & mask)) return;
     E(b, v->maybe ? BK_XINCREF : BK_INCREF, v->box, 0);
     v->own = O_OWNED;
@@ -680,6 +682,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
 
 void store_local(bk_builder *b, uint32_t slot, bk_val v) {
     bk_val *l = &TOPF(b)->slots[slot], was = *l;
+    if (is_outer(b)) view_own(b, &v);
     if (was.kind == V_INST) { /* the new value first: it may be the same instance */
         begin_effect(b);
         secure(b, &v);
@@ -776,6 +779,7 @@ void unknown_begin(bk_builder *b) {
     if (b->body && b->st.n == 2) bk_body_unknown(b);
     if (!is_outer(b)) call_instead(b); /* an inlined frame does not exist for whoever looks */
     force_outer_locals(b);
+    force_views(b);
     begin_effect(b);
     bk_bframe *f = TOPF(b);
     uint64_t dropped = 0;
@@ -915,6 +919,11 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
         return;
     case V_INST: {
+        if (is_array_view(v)) {
+            add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_VIEW, .nkids = v->nkids, .sub = v->vid});
+            for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
+            return;
+        }
         add_slot(
             b, (bk_slot){
                    .kind = BK_SK_VIRTUAL, .aux = BK_VO_INSTANCE, .nkids = (uint16_t)(1 + 2 * v->nkids), .sub = v->vid});
