@@ -77,7 +77,7 @@ def test_building_is_found(tmp_path):
 def test_other_threads_are_seen(tmp_path):
     body = f"def work():\n{''.join('    ' + line + chr(10) for line in busy('native(1000)').splitlines())}"
     loops, _ = loops_of(tmp_path, body + "x = threading.Thread(target=work)\nx.start()\nx.join()\n")
-    assert sum(loops["native:6"]["ticks"].values()) > 50
+    assert sum(loops["native:6"]["ticks"].values()) > 10
 
 
 def test_waiting_is_idle(tmp_path):

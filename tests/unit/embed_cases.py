@@ -174,7 +174,7 @@ def case_info():
         return x
 
     i = E.info(f.__code__)
-    assert (i["nlocals"], i["argcount"], i["ncells"], i["has_cells"]) == (5, 3, 1, True)
+    assert (i["nlocals"], i["argcount"], i["ncells"], i["makes_cells"]) == (5, 3, 1, True)
     assert i["name"].endswith("case_info.<locals>.f") and i["firstline"] == f.__code__.co_firstlineno
     assert not i["generator"] and not i["module_level"]
     assert E.info((x for x in ()).gi_code)["generator"]

@@ -314,7 +314,7 @@ static PyObject *info(PyObject *self, PyObject *code) {
     return Py_BuildValue("{sIsIsIsIsssIsOsOsO}", "nlocals", ci->nlocals, "stacksize", ci->stacksize, "argcount",
                          ci->argcount, "ncells", ci->ncells, "name", ci->name, "firstline", ci->firstline, "generator",
                          ci->generator ? Py_True : Py_False, "module_level", ci->module_level ? Py_True : Py_False,
-                         "has_cells", ci->has_cells ? Py_True : Py_False);
+                         "makes_cells", ci->makes_cells ? Py_True : Py_False);
 }
 
 static PyObject *events(PyObject *self, PyObject *args) {

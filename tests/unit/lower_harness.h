@@ -35,6 +35,7 @@ typedef struct {
 static object py_true = {.count = UINT32_MAX, .tag = 1 << 3, .digit = {1}};
 static object py_false = {.count = UINT32_MAX, .tag = 1 | 1 << 3, .digit = {0}};
 static bk_layout layout = {.refcnt = 0,
+                           .frame_obj = 40,
                            .type = 8,
                            .float_value = 16,
                            .long_tag = 16,
