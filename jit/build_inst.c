@@ -154,11 +154,10 @@ static int64_t order_word(const bk_val *v, int from) {
 }
 
 /* The object with its attributes, a new reference. Guards (memory) come first; then references move. */
-static bk_ref make(bk_builder *b, bk_val *v) {
+static bk_ref make(bk_builder *b, bk_val *v, bk_ref *boxes) {
     bk_attr at;
     bk_py_layout(v->type, &at);
     bk_val *kids = own_kids(b, v, v->nkids);
-    bk_ref boxes[MAX_ATTRS];
     for (int i = 0; i < v->nkids; i++) {
         int same = 0; /* one number in two attributes is one object */
         while (same < i && !(kids[i].num && !v->kids[i].box && !v->kids[same].box && v->kids[same].num == kids[i].num &&
@@ -187,6 +186,27 @@ static bool is_outer_local(bk_builder *b, const bk_val *v, uint32_t *slot) {
     const bk_bframe *f = &b->st.f[0];
     *slot = (uint32_t)(v - f->slots);
     return v >= f->slots && v < f->slots + f->ci->nlocals;
+}
+
+/* a number that an attribute was given a box of is that object wherever it stands */
+static void share_made(bk_builder *b, const bk_val *kid, bk_ref box) {
+    if (kid->kind != V_VAL || !kid->num || kid->box) return;
+    for (uint32_t i = 0; i < b->st.n; i++) {
+        bk_bframe *f = &b->st.f[i];
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) {
+            bk_val *v = &f->slots[k];
+            if (v->kind != V_VAL || v->num != kid->num || v->num2 != kid->num2 || v->type != kid->type) continue;
+            if (v->box || v->clean || v->own == O_CONST) continue;
+            E(b, BK_INCREF, box, 0);
+            uint32_t slot;
+            bool home = is_outer_local(b, v, &slot);
+            if (home) put_home(b, slot, box);
+            v->box = box;
+            v->maybe = false;
+            v->own = home ? O_HOMES : O_OWNED;
+            v->homes = home ? home_bit(slot) : 0;
+        }
+    }
 }
 
 /* copies in the state get references of their own; the first takes the new one */
@@ -224,13 +244,15 @@ void inst_force(bk_builder *b, bk_val *v) {
     bk_val gone = *v;
     bool view = is_array_view(v);
     if (view) view_check_make(b, v);
-    bk_val made = v_owned(v->type, view ? view_make(b, v) : make(b, v));
+    bk_ref boxes[MAX_ATTRS] = {0};
+    bk_val made = v_owned(v->type, view ? view_make(b, v) : make(b, v, boxes));
     if (view) {
         made.nd = view_key(v);
         made.nd_ok = true;
     }
     begin_effect(b);
     if (view) gone = *v; /* perhaps secured by that */
+    for (int i = 0; i < gone.nkids && !view; i++) share_made(b, &gone.kids[i], boxes[i]);
     bool first = true;
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
