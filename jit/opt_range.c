@@ -257,7 +257,12 @@ static int decide(range *x, bk_ref c) {
 
 /* ---- ranges of results -------------------------------------------------------------------------------------- */
 
+static bool is_arithmetic(int op) {
+    return op == BK_ADD || op == BK_ADDOV || op == BK_SUB || op == BK_SUBOV || op == BK_MUL || op == BK_MULOV;
+}
+
 static bool arithmetic(range *x, const bk_ins *in, wide *lo, wide *hi) {
+    if (!is_arithmetic(in->op)) return false; /* a and b of others need not be values */
     ival a = get(x, in->a), b = get(x, in->b);
     switch (in->op) {
     case BK_ADD:
