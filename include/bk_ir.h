@@ -198,10 +198,18 @@ enum {
     BK_ARG_ROOM = 255 /* i1: there is room on the C stack for one more native function */
 };
 
+/* why a guard fails or an exit is taken */
+typedef enum {
+#define BK_GUARD(name, text, sentence) BK_G_##name,
+#include "bk_guards.def"
+#undef BK_GUARD
+    BK_NGUARDS
+} bk_guardkind;
+
 typedef struct {
     uint32_t frame, nframes; /* in fn.sframes */
     uint8_t kind;            /* BK_SNAP_* */
-    uint8_t reason;          /* guard kind or exit reason (bk_guards.def), for people */
+    uint8_t reason;          /* bk_guardkind, for people */
     uint16_t org;
 } bk_snap;
 
@@ -265,7 +273,6 @@ bk_fn *bk_parse(const char *text, char *err, size_t errlen);
 
 /* ---- passes (jit/opt*.c) ----------------------------------------------------------------------------------- */
 typedef struct {
-    bool clamp;
     uint32_t strip;
     bool no_hoist;
     uint32_t disabled; /* bit per pass */

@@ -212,12 +212,6 @@ typedef enum {
 #undef BK_ABORT
     BK_NABORTS
 } bk_abortreason;
-typedef enum {
-#define BK_GUARD(name, text, sentence) BK_G_##name,
-#include "bk_guards.def"
-#undef BK_GUARD
-    BK_NGUARDS
-} bk_guardkind;
 
 /* Builds the IR of a region, with its native functions (fn->bodies). NULL: *abort says why, *where the instruction. The
  * constants in fn->consts are borrowed. */

@@ -4,7 +4,7 @@
 #include "bk_backend.h"
 #include "opt_hoist.h"
 
-enum { KIND = 2, DEEP = 12, LARGE = 1 << 20 }; /* KIND: of guards, overflow */
+enum { DEEP = 12, LARGE = 1 << 20 };
 
 /* How much v is more than phi at most; -1: not known. Walks from v to the phi, through additions and choices. */
 static int64_t more_than(const bk_loop *l, bk_ref phi, bk_ref v, int depth) {
@@ -55,7 +55,7 @@ static bool find_trips(const bk_loop *l, bk_blk at, bk_iv *iv) {
 }
 
 static bk_ref checked(bk_loop *l, bk_op op, bk_ref a, bk_ref b) {
-    return bk_emit_guard(l->f, l->pre, op, a, b, l->f->blocks[l->pre].entry_snap, KIND);
+    return bk_emit_guard(l->f, l->pre, op, a, b, l->f->blocks[l->pre].entry_snap, BK_G_OVERFLOW);
 }
 
 /* start + (iterations + 1) * each + extra fits 64 bits, or the loop is not entered */

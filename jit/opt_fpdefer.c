@@ -12,11 +12,6 @@
 #include <string.h>
 
 enum { MAX_SUMS = 8, MAX_SIDES = 8 };
-enum {
-#define BK_GUARD(name, text, sentence) KIND_##name,
-#include "bk_guards.def"
-#undef BK_GUARD
-};
 
 typedef struct {
     bk_opt *o;
@@ -129,12 +124,7 @@ static bool check_successors(defer *x, bk_blk b) {
 static bool check_shape(defer *x) {
     const bk_fn *f = x->f;
     bk_loop *l = x->l;
-    const bk_block *h = &f->blocks[l->head];
-    if (h->npreds != 2 || h->nsucc != 2 || !bk_innermost(l)) return false;
-    bool first_out = !bk_in_loop(l->cfg, l->head, h->succ[0]);
-    x->exit = h->succ[!first_out];
-    x->body = h->succ[first_out];
-    if (bk_in_loop(l->cfg, l->head, x->exit) || f->blocks[x->exit].npreds != 1) return false;
+    if (!bk_tests_at_head(l, &x->exit, &x->body) || f->blocks[x->exit].npreds != 1) return false;
     for (uint32_t i = 0; i < l->nblocks; i++) {
         const bk_block *b = &f->blocks[l->blocks[i]];
         if (!check_successors(x, l->blocks[i])) return false;
@@ -320,7 +310,7 @@ static void test_at(defer *x, bk_blk b, bk_blk from) {
     bk_ref g = put(x, b, &at, BK_GUARD, all_finite(x, b, &at, from), 0);
     if (!g) return;
     f->ins[g].snap = x->snap;
-    f->ins[g].imm = x->ints ? KIND_OVERFLOW : KIND_FPWARN;
+    f->ins[g].imm = x->ints ? BK_G_OVERFLOW : BK_G_FPWARN;
     f->ins[g].flags |= BK_F_HOISTED | BK_F_FPCHECK;
 }
 
@@ -349,7 +339,7 @@ static void test_or_undo(defer *x, bk_undo *u) {
     f->blocks[test].prob[1] = 1;
     f->blocks[test].count = f->blocks[x->exit].count;
     bk_edge(f, test, back);
-    bk_undo_rollback(u, back, x->snap, x->ints ? KIND_OVERFLOW : KIND_FPWARN);
+    bk_undo_rollback(u, back, x->snap, x->ints ? BK_G_OVERFLOW : BK_G_FPWARN);
 }
 
 static bool defer_tests(defer *x) {

@@ -22,12 +22,7 @@ typedef struct {
 static bool check_shape(last *x) {
     const bk_fn *f = x->f;
     const bk_loop *l = x->l;
-    const bk_block *h = &f->blocks[l->head];
-    if (h->npreds != 2 || h->nsucc != 2 || !bk_innermost(l)) return false;
-    bool first_out = !bk_in_loop(l->cfg, l->head, h->succ[0]);
-    x->exit = h->succ[!first_out];
-    x->body = h->succ[first_out];
-    if (bk_in_loop(l->cfg, l->head, x->exit) || f->blocks[x->exit].npreds != 1) return false;
+    if (!bk_tests_at_head(l, &x->exit, &x->body) || f->blocks[x->exit].npreds != 1) return false;
     for (uint32_t i = 0; i < l->nblocks; i++) {
         const bk_block *b = &f->blocks[l->blocks[i]];
         for (uint32_t s = 0; s < b->nsucc; s++)

@@ -41,6 +41,15 @@ bk_blk *bk_loop_order(const bk_fn *f, const bk_cfg *cfg, uint32_t *n) {
     return order;
 }
 
+bool bk_tests_at_head(const bk_loop *l, bk_blk *exit, bk_blk *body) {
+    const bk_block *h = &l->f->blocks[l->head];
+    if (h->npreds != 2 || h->nsucc != 2 || !bk_innermost(l)) return false;
+    bool first_stays = bk_in_loop(l->cfg, l->head, h->succ[0]);
+    *exit = h->succ[first_stays];
+    *body = h->succ[!first_stays];
+    return !bk_in_loop(l->cfg, l->head, *exit) && bk_in_loop(l->cfg, l->head, *body);
+}
+
 bool bk_side_exit(const bk_loop *l, bk_blk b) {
     const bk_fn *f = l->f;
     const bk_block *bl = &f->blocks[b];

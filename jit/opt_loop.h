@@ -24,6 +24,8 @@ static inline bool bk_innermost(const bk_loop *l) {
         if (l->cfg->loop[l->blocks[i]] != l->head) return false;
     return true;
 }
+/* An innermost loop with one back edge whose header ends in a branch out of it (exit) or on into it (body). */
+bool bk_tests_at_head(const bk_loop *l, bk_blk *exit, bk_blk *body);
 /* is b, outside the loop, a block that only leaves, for one place of the loop? */
 bool bk_side_exit(const bk_loop *l, bk_blk b);
 /* does each whole iteration pass through b? */

@@ -60,12 +60,9 @@ static bool check_block(strip *x, bk_blk b) {
 static bool check_shape(strip *x) {
     const bk_fn *f = x->f;
     const bk_block *h = &f->blocks[x->head];
-    if (h->npreds != 2 || h->nsucc != 2 || !bk_innermost(x->l)) return false;
+    if (!bk_tests_at_head(x->l, &x->exit, &x->body)) return false;
     x->latch = h->preds[1];
-    x->exit_side = bk_in_loop(x->l->cfg, x->head, h->succ[0]);
-    x->exit = h->succ[x->exit_side];
-    x->body = h->succ[!x->exit_side];
-    if (bk_in_loop(x->l->cfg, x->head, x->exit) || !bk_in_loop(x->l->cfg, x->head, x->body)) return false;
+    x->exit_side = x->exit == h->succ[1];
     if (x->latch == x->head || f->blocks[x->exit].header) return false;
     for (uint32_t i = 0; i < x->l->nblocks; i++) /* the latch comes last in reverse postorder */
         if (!check_block(x, x->l->blocks[i])) return false;

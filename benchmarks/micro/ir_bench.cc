@@ -9,7 +9,7 @@
 
 namespace {
 const std::vector<int64_t> sizes = {50, 200, 800};
-const bk_optparams params = {false, 1024, false, 0};
+const bk_optparams params = {1024, false, 0};
 
 uint32_t size_of(const benchmark::State &state) { return static_cast<uint32_t>(state.range(0)); }
 

@@ -12,7 +12,6 @@ namespace ir_gen {
 constexpr int64_t type_list = 0x1000, type_float = 0x2000, type_array = 0x3000, type_int = 0x4000;
 // home slots: lists, then arrays, a boxed local, the limit, and the iterator on the operand stack
 constexpr uint32_t lists = 4, arrays = 4, boxed = 8, bound = 9, iterator = 10;
-enum Reason { overflow = 2, bounds = 4, array = 8 }; // in the order of bk_guards.def
 
 class Loop {
   public:
@@ -89,7 +88,7 @@ class Loop {
         zero = bk_ki(f, 0), one = bk_ki(f, 1), sum = bk_kf(f, 0.0), count = zero;
         bk_ref n = home(bound);
         guarded(BK_GTYPE, n, 0, type_int);
-        limit = guarded(BK_UNBOXI, n, 0, overflow);
+        limit = guarded(BK_UNBOXI, n, 0, BK_G_OVERFLOW);
         bk_blk before = cur;
         f->blocks[before].preheader = true;
         f->blocks[before].entry_snap = snapshot(zero);
@@ -124,7 +123,7 @@ class Loop {
         bk_ref list = home(part / 5 % lists), at = index(part);
         guarded(BK_GTYPE, list, 0, type_list);
         bk_ref size = bk_load(f, cur, BK_M_I64, BK_A_SIZE, list, 0, 0, 16);
-        guarded(BK_GUARD, op(BK_ULT, at, size), 0, bounds);
+        guarded(BK_GUARD, op(BK_ULT, at, size), 0, BK_G_BOUNDS);
         bk_ref items = bk_load(f, cur, BK_M_PTR, BK_A_ITEMPTR, list, 0, 0, 24);
         item = bk_load(f, cur, BK_M_PTR, BK_A_ITEMS, items, at, 8, 0);
         guarded(BK_GTYPE, item, 0, type_float);
@@ -138,16 +137,16 @@ class Loop {
     }
     void ints(uint32_t part) {
         bk_ref x = op(BK_XOR, i, bk_ki(f, part), BK_I);
-        count = guarded(BK_ADDOV, count, op(BK_AND, x, bk_ki(f, 255), BK_I), overflow);
+        count = guarded(BK_ADDOV, count, op(BK_AND, x, bk_ki(f, 255), BK_I), BK_G_OVERFLOW);
     }
     void array_element(uint32_t part) {
         bk_ref a = home(lists + part / 5 % arrays), at = index(part);
         guarded(BK_GTYPE, a, 0, type_array);
         bk_ref ndim = bk_load(f, cur, BK_M_I32, BK_A_NDHEAD, a, 0, 0, 24);
-        guarded(BK_GUARD, op(BK_EQ, ndim, one), 0, array);
+        guarded(BK_GUARD, op(BK_EQ, ndim, one), 0, BK_G_ARRAY);
         bk_ref shape = bk_load(f, cur, BK_M_PTR, BK_A_NDHEAD, a, 0, 0, 32);
         bk_ref len = bk_load(f, cur, BK_M_I64, BK_A_NDHEAD, shape, 0, 0, 0);
-        guarded(BK_GUARD, op(BK_ULT, at, len), 0, bounds);
+        guarded(BK_GUARD, op(BK_ULT, at, len), 0, BK_G_BOUNDS);
         bk_ref data = bk_load(f, cur, BK_M_PTR, BK_A_NDHEAD, a, 0, 0, 16);
         element = bk_load(f, cur, BK_M_F64, BK_A_DATA, data, at, 8, 0);
         sum = op(BK_FADD, sum, element, BK_F);
