@@ -228,13 +228,12 @@ static int run_inner(bk_leaving *l, bool thrown) {
     bkp_frame *f = l->f[0].frame;
     bkp_set_current(l->ts, f);
     const bk_insn *call = l->f[0].at;
-    if (!r) {
+    if (!r && PyErr_Occurred()) {
         int rc = bk_raise_at(f, l->f[0].info, call, bkp_depth(f), PyErr_GetRaisedException());
         bkp_resume_event(f, bkp_unit(bkp_code(f), call->offset));
         return rc;
     }
-    bk_push_result(f, call, r);
-    bkp_resume_event(f, bkp_unit(bkp_code(f), l->f[0].info->insns[call->next].offset));
+    bkp_resume_event(f, bkp_unit(bkp_code(f), l->f[0].info->insns[bk_inner_next(&l->f[0], r)].offset));
     return 0;
 }
 

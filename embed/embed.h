@@ -77,8 +77,15 @@ typedef struct {
 bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject *co, bkp_frame *previous);
 /* Runs the frames f[1..n-1] from the innermost (f[n-1], ready to run) outwards. f[0] is the real frame; f[0..n-2] wait
  * at their calls. thrown: the innermost starts with the exception that is set. f[1]'s result is a new reference for
- * f[0]'s call, or NULL with an exception set. */
+ * f[0]'s call, or NULL with an exception set; without one, f[0]'s FOR_ITER has come to its end. */
 PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, bool thrown);
+/* gives the waiting instruction its result (stolen), or ends its loop; the number of the instruction to go on at */
+uint32_t bk_inner_next(const bk_leftframe *f, PyObject *result);
+/* finish.c: What the instruction that waits in `caller` makes of the result (stolen; NULL: an exception is set) of the
+ * function that it called. A new reference; NULL: an exception is set, or (FOR_ITER) the loop ends */
+PyObject *bk_finish_result(bkp_frame *caller, const bk_insn *at, bk_finish finish, PyObject *r);
+/* the iterator goes; the number of the instruction behind the loop */
+uint32_t bk_finish_loop(bkp_frame *caller, const bk_insn *at);
 /* pushes what instruction `in` leaves on the stack when the Python function that it called returned `result` (stolen)
  */
 void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result);

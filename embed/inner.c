@@ -70,25 +70,10 @@ static PyObject *run(PyThreadState *ts, bkp_frame *f, bkp_frame *caller, int wai
     return r;
 }
 
-/* the instance that was called __init__ on waits on top of the caller's stack: it is the call's result */
-static PyObject *init_result(bkp_frame *caller, PyObject *r) {
-    int d = bkp_depth(caller) - 1;
-    void **slot = bkp_home(caller) + bkp_code(caller)->co_nlocalsplus + d;
-    PyObject *self = bkp_peek(*slot);
-    *slot = bkp_slot(NULL);
-    bkp_set_depth(caller, d);
-    if (r && r != Py_None) {
-        PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(r)->tp_name);
-        Py_CLEAR(r);
-    }
-    if (r) {
-        Py_DECREF(r);
-        return self;
-    }
-    PyObject *exc = PyErr_GetRaisedException();
-    Py_DECREF(self);
-    PyErr_SetRaisedException(exc);
-    return NULL;
+uint32_t bk_inner_next(const bk_leftframe *f, PyObject *result) {
+    if (!result) return PyErr_Occurred() ? f->at->next : bk_finish_loop(f->frame, f->at);
+    bk_push_result(f->frame, f->at, result);
+    return f->at->next;
 }
 
 PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, bool thrown) {
@@ -96,14 +81,12 @@ PyObject *bk_inner_run(PyThreadState *ts, const bk_leftframe *f, uint32_t n, boo
     ts->tracing--; /* the inner frames' events are due */
     for (uint32_t i = n - 1; i > 0; i--) {
         if (i < n - 1) {
-            thrown = !r; /* then the frame stands at its call, where the interpreter finds the exception */
-            if (r) {
-                bk_push_result(f[i].frame, f[i].at, r);
-                bkp_resume_run(f[i].frame, bkp_unit(bkp_code(f[i].frame), f[i].info->insns[f[i].at->next].offset));
-            }
+            uint32_t next = bk_inner_next(&f[i], r);
+            thrown = !r && PyErr_Occurred(); /* then the frame stands at its call: there the exception is found */
+            if (!thrown) bkp_resume_run(f[i].frame, bkp_unit(bkp_code(f[i].frame), f[i].info->insns[next].offset));
         }
         r = run(ts, f[i].frame, f[i - 1].frame, (int)i - 1, thrown);
-        if (f[i].shape->init) r = init_result(f[i - 1].frame, r);
+        r = bk_finish_result(f[i - 1].frame, f[i - 1].at, f[i].shape->finish, r);
     }
     ts->tracing++;
     return r;

@@ -14,6 +14,7 @@ static void set_numbers(void) {
     bk_types.t_none = Py_None;
     bk_types.t_none_type = Py_TYPE(Py_None);
     bk_types.t_not_implemented = Py_NotImplemented;
+    bk_types.t_stop_iteration = PyExc_StopIteration;
 }
 
 static void set_containers(void) {

@@ -36,7 +36,7 @@
     X(UNPACK_EX, UNPACK_EX, ARG) X(BEFORE_WITH, BEFORE_WITH, NONE) X(GET_LEN, GET_LEN, NONE)                           \
     X(MATCH_SEQUENCE, MATCH_SEQUENCE, NONE) X(MATCH_MAPPING, MATCH_MAPPING, NONE) X(MATCH_KEYS, MATCH_KEYS, NONE)      \
     X(MATCH_CLASS, MATCH_CLASS, ARG)                                                                                   \
-    X(LOAD_ASSERTION_ERROR, LOAD_ASSERTION_ERROR, NONE)
+    X(LOAD_ASSERTION_ERROR, LOAD_ASSERTION_ERROR, NONE) X(RAISE_VARARGS, RAISE, ARG)
 /* jumps among the instructions that stay UNKNOWN */
 #define BK_UNKNOWN_JUMPS(X) X(SEND, FORWARD) X(JUMP_BACKWARD_NO_INTERRUPT, BACKWARD)
 /* after these nothing follows */

@@ -172,6 +172,27 @@ typedef struct {
     bk_ref a, b, c;
 } bk_slot;
 
+/* What becomes of the result of an inlined function: name, how the text form of IR says it. What the instruction that
+ * waits in the caller does beyond that with its result (drops it, negates it) it does by itself. */
+#define BK_FINISHES(X)                                                                                                 \
+    X(RESULT, "")       /* it is the instruction's */                                                                  \
+    X(INIT, "init")     /* __init__: None; the instance waits on top of the caller's stack */                          \
+    X(NONE, "none")     /* __setitem__: nobody looks at it */                                                          \
+    X(BINARY, "binary") /* __add__; from here to COMPARE the operands wait, for NotImplemented goes on with them */    \
+    X(REFLECTED, "reflected") /* __radd__ of the right one, to which the left one's type does not know what to do */   \
+    X(INPLACE, "inplace")     /* __iadd__ */                                                                           \
+    X(COMPARE, "compare")     /* __lt__ */                                                                             \
+    X(LENGTH, "length")       /* __len__: an int, not negative */                                                      \
+    X(TRUTH, "truth")         /* __contains__: its truth */                                                            \
+    X(BOOL, "bool")           /* __bool__: a bool */                                                                   \
+    X(NEXT, "next")           /* __next__: StopIteration ends the loop */
+typedef enum {
+#define X(name, text) BK_FIN_##name,
+    BK_FINISHES(X)
+#undef X
+        BK_NFINISHES
+} bk_finish;
+
 /* One interpreter frame of a snapshot. The outermost is first. */
 typedef struct {
     uint16_t code;   /* index in fn.codes */
@@ -182,7 +203,7 @@ typedef struct {
     uint32_t func;   /* inner frames: index in fn.consts of the function object */
     uint32_t home;   /* first home slot number of this frame (0 for the outermost) */
     bool on_stack;   /* the function is no constant: it waits on top of the caller's stack */
-    bool init;       /* __init__: gives None, and the call's result waits on top of the caller's stack */
+    uint8_t finish;  /* bk_finish: what its caller does with its result */
 } bk_sframe;
 
 enum {

@@ -107,7 +107,7 @@ enum {
             X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type) X(cell) X(none_type)      \
                 X(memoryview) X(str_ascii_iterator) X(str_iterator) X(bytes_iterator)              \
                     X(bytearray_iterator) X(dict_keys) X(dict_values) X(dict_items) X(dict_keyiterator)               \
-                        X(dict_valueiterator) X(dict_itemiterator) X(set_iterator) X(none) X(true) X(false) X(not_implemented) X(array_array) X(ndarray)
+                        X(dict_valueiterator) X(dict_itemiterator) X(set_iterator) X(none) X(true) X(false) X(not_implemented) X(stop_iteration) X(array_array) X(ndarray)
 /* clang-format on */
 typedef struct {
 #define X(n) bk_obj *t_##n;
@@ -217,6 +217,21 @@ bool bk_py_always_true(bk_ticket *t, bk_obj *type);
 bk_obj *bk_py_peek_attr(bk_obj *o, bk_obj *name);
 /* the layout fields of `out` for instances of a class that bk_py_class accepted */
 void bk_py_layout(bk_obj *type, bk_attr *out);
+/* The Python function that an instruction calls by itself on operands of these exact types (types[0]: the one on top;
+ * NULL: not known), and how. Without a ticket: only for the recorder. false: there is none, or other code may run too.
+ */
+typedef struct {
+    bk_obj *func; /* borrowed */
+    bk_finish finish;
+    uint8_t nargs, arg[3]; /* each argument's operand, 1: the one on top */
+    uint8_t nops;          /* operands of the instruction */
+    bool waits;            /* it needs them if the method returns NotImplemented */
+} bk_special;
+bool bk_py_special(bk_ticket *t, const bk_insn *in, bk_obj *const *types, bk_special *out);
+/* the same for len(o) and for o(...): the function under that name */
+bk_obj *bk_py_special_method(bk_ticket *t, bk_obj *type, const char *name);
+/* the Python getter of the property of that name, borrowed; NULL: it is none */
+bk_obj *bk_py_property(bk_obj *type, bk_obj *name);
 /* what a type or its bases have under a name, if it is a Python function (borrowed) */
 bk_obj *bk_py_type_function(bk_obj *type, const char *name);
 

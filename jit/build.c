@@ -38,14 +38,14 @@ uint16_t code_number(bk_builder *b, const bk_codeinfo *ci) {
     return (uint16_t)(f->ncodes - 1);
 }
 
-uint32_t ctx_inline(bk_builder *b, bk_obj *code, bool on_stack) {
+uint32_t ctx_inline(bk_builder *b, bk_obj *code, bool on_stack, uint8_t finish) {
     bk_bframe *f = TOPF(b);
     for (uint32_t i = 1; i < b->nctx; i++)
         if (b->ctxs[i].parent == f->ctx && b->ctxs[i].pc == f->pc && b->ctxs[i].code == code &&
-            b->ctxs[i].on_stack == on_stack)
+            b->ctxs[i].on_stack == on_stack && b->ctxs[i].finish == finish)
             return i;
     if (b->nctx >= 512) bk_abort(b, BK_AB_TOO_BIG);
-    b->ctxs[b->nctx] = (bk_inlinectx){f->ctx, f->pc, code, on_stack};
+    b->ctxs[b->nctx] = (bk_inlinectx){f->ctx, f->pc, code, on_stack, finish};
     return b->nctx++;
 }
 

@@ -66,9 +66,10 @@ typedef struct {
     const bk_bcflow *flow;
     uint32_t pc; /* instruction; callers: their CALL */
     uint32_t sp;
-    uint32_t ctx;  /* inline context number */
-    uint16_t code; /* index in fn.codes */
-    bool init;     /* __init__ of the instance on top of the caller's stack */
+    uint32_t ctx;   /* inline context number */
+    uint16_t code;  /* index in fn.codes */
+    uint8_t finish; /* bk_finish: what the caller does with its result */
+    uint8_t nwait;  /* operands that wait on the caller's stack for it to return */
     bool on_stack; /* func is not known: it is the value on top of the caller's stack */
     bk_val *slots;
 } bk_bframe;
@@ -120,6 +121,7 @@ typedef struct {
     uint32_t parent, pc;
     bk_obj *code;
     bool on_stack;
+    uint8_t finish;
 } bk_inlinectx;
 typedef struct {
     uint32_t ctx, pc;
@@ -309,8 +311,8 @@ void flow_continue(bk_builder *b, uint32_t pc); /* the instruction is done: pc i
 void flow_by_type(bk_builder *b); /* the operand on top, of unknown type: a way for each type that was recorded */
 bool flow_next(bk_builder *b);    /* takes up the next version to build */
 void begin_insn(bk_builder *b, uint32_t pc); /* the state now is the one an exit of pc goes back to */
-uint32_t ctx_inline(bk_builder *b, bk_obj *code,
-                    bool on_stack); /* inline context of a call at the current instruction */
+/* inline context of a call at the current instruction */
+uint32_t ctx_inline(bk_builder *b, bk_obj *code, bool on_stack, uint8_t finish);
 uint16_t code_number(bk_builder *b, const bk_codeinfo *ci);
 void *alloc(bk_builder *b, size_t size); /* zeroed, from the arena */
 
@@ -372,7 +374,17 @@ bool build_call(bk_builder *b); /* build_call.c; handles the whole CALL */
 bool build_call_kw(bk_builder *b);
 /* a function that takes nargs positional arguments and no more than a frame; NULL: it is another */
 const bk_codeinfo *bk_plain_callee(bk_builder *b, bk_obj *func, uint32_t nargs);
+/* build_return.c; build_stop: `raise StopIteration` in the __next__ of a loop's iterator; false: not that */
 void build_return(bk_builder *b);
+bool build_stop(bk_builder *b);
+bk_val *waiting(bk_builder *b, uint32_t k); /* the k-th operand from the top that waits for the innermost frame */
+/* build_call.c: a method with these arguments, of which npop operands are taken off the stack, and nwait wait there for
+ * it to return; false: it is not inlined, and nothing was done */
+bool inline_method(bk_builder *b, bk_obj *func, const bk_val *args, uint32_t nargs, uint32_t npop, uint32_t nwait,
+                   bk_finish finish);
+/* build_special.c: the instruction calls a special method that is written in Python; false: it is not inlined */
+bool build_special(bk_builder *b);
+bool build_property(bk_builder *b, bk_obj *name); /* the same for the attribute of that name */
 /* build_native.c */
 bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound);
 void bk_guard_depth(bk_builder *b); /* one more Python call may be nested */

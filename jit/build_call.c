@@ -45,8 +45,8 @@ static bool passable(bk_builder *b, uint32_t n) {
 
 /* a new abstract frame for the function (NULL: it is on the stack), whose locals and names are still to be filled in;
  * it is not the innermost yet */
-static bk_bframe *frame_of(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
-    uint32_t ctx = ctx_inline(b, ci->code, !func);
+static bk_bframe *frame_of(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, bk_finish finish) {
+    uint32_t ctx = ctx_inline(b, ci->code, !func, (uint8_t)finish);
     uint16_t code = code_number(b, ci);
     bk_bframe *f = &b->st.f[b->st.n];
     *f = (bk_bframe){.ci = ci,
@@ -55,14 +55,16 @@ static bk_bframe *frame_of(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
                      .on_stack = !func,
                      .flow = b->flows[code],
                      .ctx = ctx,
-                     .code = code};
+                     .code = code,
+                     .nwait = !func,
+                     .finish = (uint8_t)finish};
     while (f->pc + 1 < ci->ninsns && ci->insns[f->pc].op == BC_PROLOGUE) f->pc++; /* done here */
     f->slots = alloc(b, (ci->nlocals + ci->stacksize + 2) * sizeof(bk_val));
     return f;
 }
 
-static bk_bframe *new_frame(bk_builder *b, bk_obj *func, const bk_codeinfo *ci) {
-    bk_bframe *f = frame_of(b, func, ci);
+static bk_bframe *new_frame(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, bk_finish finish) {
+    bk_bframe *f = frame_of(b, func, ci, finish);
     f->globals = bk_py_func_globals(func);
     f->builtins = bk_py_func_builtins(func);
     for (uint32_t i = 0; i < ci->nfree; i++)
@@ -76,7 +78,7 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
     const bk_codeinfo *ci = inlinable(b, bk_py_func_code(func), func, nargs);
     if (!ci || !passable(b, nargs)) return false;
     if (b->body) bk_guard_depth(b);
-    bk_bframe *f = new_frame(b, func, ci);
+    bk_bframe *f = new_frame(b, func, ci, BK_FIN_RESULT);
     bk_bind(b, func, NULL, ci, nargs ? top(b, nargs) : NULL, nargs, f->slots);
     for (uint32_t i = 0; i < nargs; i++) pop(b);
     pop(b);             /* the callable, a constant */
@@ -129,7 +131,7 @@ static bool inline_unknown(bk_builder *b, bk_val *func, uint32_t nargs) {
     guard_field(b, func, bk_py->func_globals, p->globals);
     guard_field(b, func, bk_py->func_builtins, p->builtins);
     guard_field(b, func, bk_py->func_vectorcall, bk_py_plain_vectorcall());
-    bk_bframe *f = frame_of(b, NULL, ci);
+    bk_bframe *f = frame_of(b, NULL, ci, BK_FIN_RESULT);
     f->globals = p->globals;
     f->builtins = p->builtins;
     bk_bind(b, NULL, func, ci, nargs ? top(b, nargs) : NULL, nargs, f->slots);
@@ -137,6 +139,19 @@ static bool inline_unknown(bk_builder *b, bk_val *func, uint32_t nargs) {
     for (uint32_t i = 0; i < nargs; i++) pop(b);
     bk_val x = pop(b), y = pop(b); /* the function and NULL, in either order */
     push(b, x.kind == V_NULL ? y : x);
+    b->st.n++;
+    return true;
+}
+
+bool inline_method(bk_builder *b, bk_obj *func, const bk_val *args, uint32_t nargs, uint32_t npop, uint32_t nwait,
+                   bk_finish finish) {
+    const bk_codeinfo *ci = inlinable(b, bk_py_func_code(func), func, nargs);
+    if (!ci) return false;
+    if (b->body) bk_guard_depth(b);
+    bk_bframe *f = new_frame(b, func, ci, finish);
+    f->nwait = (uint8_t)nwait;
+    bk_bind(b, func, NULL, ci, args, nargs, f->slots);
+    for (uint32_t i = 0; i < npop; i++) pop(b);
     b->st.n++;
     return true;
 }
@@ -165,7 +180,7 @@ static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
     const bk_codeinfo *ci = init ? inlinable(b, bk_py_func_code(init), init, n + 1) : NULL;
     if (init && !ci) return false;
     if (init && b->body) bk_guard_depth(b);
-    bk_bframe *f = init ? new_frame(b, init, ci) : NULL;
+    bk_bframe *f = init ? new_frame(b, init, ci, BK_FIN_INIT) : NULL;
     bk_val self = inst_new(b, type);
     bk_val *args = alloc(b, (n + 1) * sizeof *args);
     args[0] = self;
@@ -178,15 +193,39 @@ static bool call_class(bk_builder *b, bk_obj *type, uint32_t n) {
         flow_continue(b, insn(b)->next);
         return true;
     }
-    f->init = true;
     b->st.n++;
     return true;
+}
+
+/* len of an instance whose class has __len__ */
+static bool call_length(bk_builder *b, uint32_t npop) {
+    learn(b, 1);
+    const bk_val arg = *top(b, 1);
+    if (!arg.type || arg.clean || (arg.kind != V_VAL && arg.kind != V_INST)) return false;
+    bk_obj *f = bk_py_special_method(b->rq.ticket, arg.type, "__len__");
+    return f && inline_method(b, f, &arg, 1, npop, 0, BK_FIN_LENGTH);
+}
+
+/* an instance is called whose class has __call__ */
+static bool call_instance(bk_builder *b, bk_val *callable, uint32_t n) {
+    const bk_prof *p = prof(b);
+    bk_obj *type = callable->type ? callable->type : p->flags & BK_PF_CALLEE_MANY ? NULL : p->callee;
+    if (!type || callable->clean || !passable(b, n)) return false;
+    if (callable->kind != V_INST && (callable->kind != V_VAL || !callable->box || callable->maybe)) return false;
+    bk_obj *f = bk_py_special_method(b->rq.ticket, type, "__call__");
+    if (!f || !inlinable(b, bk_py_func_code(f), f, n + 1)) return false;
+    if (!callable->type) guard_type(b, callable, type);
+    bk_val *args = alloc(b, (n + 1) * sizeof *args);
+    args[0] = *callable;
+    for (uint32_t i = 0; i < n; i++) args[i + 1] = *top(b, n - i);
+    return inline_method(b, f, args, n + 1, n + 2, 0, BK_FIN_RESULT);
 }
 
 static bool call_builtin(bk_builder *b, bk_obj *callable, uint32_t nstack, bool bound) {
     const char *name = bk_py_builtin_name(callable);
     if (!name) return false;
     uint32_t n = nstack + bound;
+    if (!strcmp(name, "len") && n == 1 && !b->kwnames && call_length(b, nstack + 2)) return true;
     bool len_of_view = n == 1 && is_array_view(top(b, 1)) && !strcmp(name, "len");
     if (strcmp(name, "isinstance") != 0 && strcmp(name, "type") != 0 && !len_of_view) force_operands(b, n);
     bk_val out, *args = top(b, n);
@@ -217,6 +256,7 @@ bool build_call(bk_builder *b) {
     bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
     bk_val *callable = bk_py->null_first && !bound ? hi : lo;
     if (prof(b)->flags & BK_PF_GENERIC) return false;
+    if (!bound && call_instance(b, callable, n)) return true;
     if (!callable->konst) return !bound && inline_unknown(b, callable, n);
     if (callable->type == bk_types.t_function)
         return inline_call(b, callable->konst, n, bound) || native_call(b, callable->konst, n, bound);
@@ -233,51 +273,4 @@ bool build_call_kw(bk_builder *b) {
     b->kwnames = NULL;
     if (!done && !b->ended) push(b, names);
     return done;
-}
-
-void build_return(bk_builder *b) {
-    if (is_outer(b)) {
-        leave(b, BK_G_RETURN);
-        return;
-    }
-    if (b->body && b->st.n == 2) {
-        bk_body_return(b);
-        return;
-    }
-    bk_bframe *f = TOPF(b);
-    if (insn(b)->op == BC_RETURN_CONST) push(b, v_konst(b, insn(b)->value));
-    if (f->init && top(b, 1)->konst != bk_types.t_none) {
-        leave(b, BK_G_VALUE);
-        return;
-    }
-    bool owned = top(b, 1)->own == O_VOLATILE;
-    collect_deaths(b, f->slots, f->ci->nlocals);
-    for (uint32_t i = 0; i < f->ci->nlocals; i++) {
-        const bk_val *l = &f->slots[i];
-        owned |= l->own == O_OWNED || l->kind == V_TUPLE || l->kind == V_INST;
-    }
-    bk_bframe *caller = &b->st.f[b->st.n - 2];
-    bk_val *func = f->on_stack ? &caller->slots[caller->ci->nlocals + caller->sp - 1] : NULL;
-    if (func) {
-        collect_deaths(b, func, 1);
-        owned |= func->own == O_OWNED;
-    }
-    if (b->ndying && dies_loudly(b)) call_instead(b);
-    guard_deaths(b);
-    if (owned) {
-        begin_effect(b);
-        for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);
-        if (func) release(b, func);
-    }
-    bk_val v = pop(b);
-    bool init = f->init;
-    b->st.n--;
-    if (func) pop(b);
-    if (init) {
-        flow_continue(b, insn(b)->next);
-        return;
-    }
-    push(b, v);
-    if (v.kind == V_VAL && !v.type) b->result_of = prof(b);
-    flow_continue(b, insn(b)->next);
 }

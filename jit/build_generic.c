@@ -27,14 +27,15 @@ bk_ref opnd(bk_builder *b, uint32_t k) {
     return v->kind == V_NULL ? KP(b, NULL) : v->box;
 }
 
-/* pops n operands and drops their references */
+/* pops n operands and drops their references, the lowest first, as the interpreter does */
 void drop_operands(bk_builder *b, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        bk_val v = pop(b);
-        if (v.own != O_OWNED || !v.box) continue;
-        if (simple_type(v.type)) E(b, v.maybe ? BK_XDECREFN : BK_DECREFN, v.box, 0);
-        else E(b, BK_XDECREF, v.box, 0);
+    for (uint32_t k = n; k > 0; k--) {
+        const bk_val *v = top(b, k);
+        if (v->own != O_OWNED || !v->box) continue;
+        if (simple_type(v->type)) E(b, v->maybe ? BK_XDECREFN : BK_DECREFN, v->box, 0);
+        else E(b, BK_XDECREF, v->box, 0);
     }
+    for (uint32_t k = 0; k < n; k++) pop(b);
 }
 
 void finish_operands(bk_builder *b, uint32_t n, bk_ref result) {

@@ -300,6 +300,7 @@ static void op_binary(bk_builder *b, int op) {
     learn(b, 1);
     bool quick = !(prof(b)->flags & BK_PF_GENERIC) && x->kind == V_VAL && !x->clean && !y->clean;
     if (quick && (str_append_local(b) || text_append(b, op))) return;
+    if (build_special(b)) return;
     if (quick && ((y->kind == V_VAL && build_binary(b, op, x, y, &out)) || text_binary(b, op, x, y, &out))) {
         bk_val cy = pop(b), cx = pop(b);
         if (cx.own == O_OWNED || cy.own == O_OWNED || cy.kind == V_TUPLE) {
@@ -319,6 +320,7 @@ static void op_compare(bk_builder *b, const bk_insn *in) {
     bk_val *y = top(b, 1), *x = top(b, 2), out;
     learn(b, 2);
     learn(b, 1);
+    if (build_special(b)) return;
     if (!(prof(b)->flags & BK_PF_GENERIC) && x->kind == V_VAL && y->kind == V_VAL &&
         build_compare(b, in->arg, x, y, &out)) {
         bk_val cy = pop(b), cx = pop(b);
@@ -337,6 +339,7 @@ static void op_unary(bk_builder *b, const bk_insn *in) {
     bk_ref c;
     bool done = false;
     learn(b, 1);
+    if (build_special(b)) return;
     if ((x->kind == V_VAL && !x->clean) || x->kind == V_INST) {
         if (x->kind != V_VAL && in->op != BC_UNARY_NOT && in->op != BC_TO_BOOL) done = false;
         else if (in->op == BC_UNARY_NEGATIVE) done = build_unary(b, 0, x, &out);
@@ -438,6 +441,7 @@ static void op_subscr(bk_builder *b) {
     bk_val *key = top(b, 1), *o = top(b, 2), out;
     learn(b, 2);
     learn(b, 1);
+    if (build_special(b)) return;
     if (!(prof(b)->flags & BK_PF_GENERIC) && o->kind != V_NULL && build_subscr(b, o, key, &out)) {
         push_released(b, 2, out);
         next(b);
@@ -445,12 +449,13 @@ static void op_subscr(bk_builder *b) {
 }
 
 static void op_store_subscr(bk_builder *b) {
-    force_operands(b, 1);
-    if (!is_array_view(top(b, 2))) force_operands(b, 2);
-    if (top(b, 3)->kind != V_VAL) force_operands(b, 3);
     bk_val *key = top(b, 1), *o = top(b, 2), *v = top(b, 3);
     learn(b, 2);
     learn(b, 1);
+    if (build_special(b)) return;
+    force_operands(b, 1);
+    if (!is_array_view(top(b, 2))) force_operands(b, 2);
+    if (top(b, 3)->kind != V_VAL) force_operands(b, 3);
     if (!(prof(b)->flags & BK_PF_GENERIC) && build_store_subscr(b, o, key, v)) {
         bk_val ck = pop(b), co = pop(b);
         pop(b); /* the value was taken */
@@ -465,6 +470,7 @@ static void op_load_attr(bk_builder *b, const bk_insn *in) {
     bk_obj *name = TOPF(b)->ci->names[in->arg];
     learn(b, 1);
     flow_by_type(b);
+    if (build_property(b, name)) return;
     if (!(prof(b)->flags & BK_PF_GENERIC) && build_attr(b, o, name, in->arg2, &out, &self)) {
         if (in->arg2) { /* function and self, or attribute and NULL */
             bool bound = self.kind != V_NULL;
@@ -563,6 +569,8 @@ static bool int_in(bk_builder *b, bk_val *x, bk_val *o, bk_ref *in) {
 static void op_contains(bk_builder *b, const bk_insn *in) {
     bk_ref c;
     learn(b, 2);
+    if (prof(b)->opnd[0].type && bk_py_is_heap_type(prof(b)->opnd[0].type)) learn(b, 1);
+    if (build_special(b)) return;
     if ((prof(b)->flags & BK_PF_GENERIC) || !int_in(b, top(b, 2), top(b, 1), &c)) {
         if (b->ended) return;
         if (build_contains(b, in->arg)) next(b);
@@ -674,7 +682,7 @@ void build_insn(bk_builder *b) {
     case BC_CONTAINS_OP: op_contains(b, in); break;
     case BC_GET_ITER: op_get_iter(b); break;
     case BC_FOR_ITER:
-        if (!build_foriter(b) && !b->ended) build_generic(b);
+        if (!build_foriter(b) && !b->ended && !build_special(b)) build_generic(b);
         break;
     case BC_LOAD_ATTR: op_load_attr(b, in); break;
     case BC_STORE_ATTR: op_store_attr(b, in); break;
@@ -683,6 +691,9 @@ void build_insn(bk_builder *b) {
         break;
     case BC_CALL_KW:
         if (!build_call_kw(b) && !b->ended) build_generic(b);
+        break;
+    case BC_RAISE:
+        if (!build_stop(b) && !b->ended) leave(b, BK_G_NYI);
         break;
     case BC_RETURN_VALUE:
     case BC_RETURN_CONST: build_return(b); break;

@@ -988,7 +988,7 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
                         .resume = last ? resume : f->ci->insns[f->pc].offset};
         if (f->func) sf.func = bk_const(b->fn, f->func);
         sf.on_stack = f->on_stack;
-        sf.init = f->init;
+        sf.finish = f->finish;
         for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i + skip == 0 ? k : 0);
         sf.nslots = b->fn->nslots - sf.first;
         b->fn->sframes[first + i] = sf;

@@ -23,4 +23,9 @@ const char *const bk_guard_names[] = {
 #undef BK_GUARD
 };
 const uint32_t bk_nguard_names = sizeof bk_guard_names / sizeof *bk_guard_names;
+const char *const bk_finish_names[BK_NFINISHES] = {
+#define X(name, text) text,
+    BK_FINISHES(X)
+#undef X
+};
 const char bk_type_letters[] = "v1ifspx";

@@ -358,7 +358,8 @@ static void frame(parser *ps) {
     need(ps, "func"), fr->func = (uint32_t)number(ps);
     need(ps, "home"), fr->home = (uint32_t)number(ps);
     fr->on_stack = at(ps, "on-stack");
-    fr->init = at(ps, "init");
+    for (uint8_t i = 1; i < BK_NFINISHES && !fr->finish; i++)
+        if (at(ps, bk_finish_names[i])) fr->finish = i;
     need(ps, ":");
     blanks(ps);
     if (*ps->p == '\n' || !*ps->p) return;

@@ -126,9 +126,28 @@ static void record_callee(bk_prof *p, bk_obj *callable, bk_obj **callee_code) {
         bk_obj *init = bk_py_type_function(callable, "__init__");
         if (init) *callee_code = bk_py_func_code(init);
     } else if (bk_py_type(callable) != bk_types.t_builtin && bk_py_type(callable) != bk_types.t_method_descriptor &&
-               bk_py_type(callable) != bk_types.t_type)
+               bk_py_type(callable) != bk_types.t_type) {
         key = bk_py_type(callable);
+        bk_obj *method = bk_py_special_method(NULL, key, "__call__");
+        if (method) *callee_code = bk_py_func_code(method);
+    }
     record_one(p, key);
+}
+
+/* the special method in Python that the instruction is about to call */
+static void record_special(const bk_codeinfo *ci, const bk_insn *in, bk_obj *const *opnd, bk_obj **callee_code) {
+    bk_obj *types[3], *func = NULL;
+    bk_special s;
+    for (int k = 0; k < 3; k++) types[k] = opnd[k] ? bk_py_type(opnd[k]) : NULL;
+    if (in->op == BC_LOAD_ATTR) func = types[0] ? bk_py_property(types[0], ci->names[in->arg]) : NULL;
+    else if (in->op == BC_CALL) func = bk_py_special_method(NULL, types[0], "__len__");
+    else if (bk_py_special(NULL, in, types, &s)) func = s.func;
+    if (func) *callee_code = bk_py_func_code(func);
+}
+
+static bool is_len(bk_obj *callable) {
+    const char *name = bk_py_type(callable) == bk_types.t_builtin ? bk_py_builtin_name(callable) : NULL;
+    return name && !strcmp(name, "len");
 }
 
 static void record_index(bk_prof *p, bk_obj *key) {
@@ -175,7 +194,10 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
     void **stack = home + ci->nlocals;
     int depth = in->depth, truth;
 #define TOP(k) bk_py_home_get(stack, (uint32_t)(depth - (k)))
-    for (int k = 0; k < 2 && depth > k; k++) see_operand(p, k, TOP(k + 1));
+    bk_obj *opnd[3] = {NULL};
+    for (int k = 0; k < 3 && depth > k; k++) opnd[k] = TOP(k + 1);
+    for (int k = 0; k < 2; k++) see_operand(p, k, opnd[k]);
+    if (in->op != BC_CALL) record_special(ci, in, opnd, callee_code);
     switch (in->op) {
     case BC_MATCH_CLASS: /* what it gives is made of attributes, of any types */
         if (depth > 2) see_operand(p, 2, TOP(3));
@@ -237,6 +259,7 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
         bk_obj *lo = depth > n + 1 ? TOP(n + 2) : NULL, *hi = depth > n ? TOP(n + 1) : NULL;
         bk_obj *callable = bk_py->null_first ? (lo ? lo : hi) : lo;
         if (callable) record_callee(p, callable, callee_code);
+        if (callable && in->op == BC_CALL && n == 1 && is_len(callable)) record_special(ci, in, opnd, callee_code);
         goto result;
     }
     case BC_LOAD_SUPER_ATTR:
