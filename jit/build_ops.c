@@ -692,7 +692,7 @@ void build_insn(bk_builder *b) {
     case BC_CALL_KW:
         if (!build_call_kw(b) && !b->ended) build_generic(b);
         break;
-    case BC_RAISE:
+    case BC_RAISE_VARARGS:
         if (!build_stop(b) && !b->ended) leave(b, BK_G_NYI);
         break;
     case BC_RETURN_VALUE:
