@@ -70,7 +70,7 @@ typedef struct {
     uint16_t code;  /* index in fn.codes */
     uint8_t finish; /* bk_finish: what the caller does with its result */
     uint8_t nwait;  /* operands that wait on the caller's stack for it to return */
-    bool on_stack; /* func is not known: it is the value on top of the caller's stack */
+    bool on_stack;  /* func is not known: it is the value on top of the caller's stack */
     bk_val *slots;
 } bk_bframe;
 

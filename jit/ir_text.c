@@ -165,7 +165,8 @@ static void print_snap(const bk_fn *f, uint32_t n, FILE *out) {
     for (uint32_t i = 0; i < s->nframes; i++) {
         const bk_sframe *fr = &f->sframes[s->frame + i];
         fprintf(out, "  frame code %u depth %u resume %u func %u home %u%s%s%s:", fr->code, fr->depth, fr->resume,
-                fr->func, fr->home, fr->on_stack ? " on-stack" : "", fr->finish ? " " : "", bk_finish_names[fr->finish]);
+                fr->func, fr->home, fr->on_stack ? " on-stack" : "", fr->finish ? " " : "",
+                bk_finish_names[fr->finish]);
         for (uint32_t k = 0; k < fr->nslots; k++) {
             fputs(k ? " | " : " ", out);
             print_slot(&f->slots[fr->first + k], out);
