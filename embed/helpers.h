@@ -148,6 +148,7 @@ int64_t bk_h_map_add(bk_ctx *c, void *dict, void *key, void *value);
 int64_t bk_h_dict_update(bk_ctx *c, void *dict, void *mapping);
 int64_t bk_h_unpack(bk_ctx *c, void *iterable, int64_t n);
 void *bk_h_format(bk_ctx *c, void *value, void *spec);
+void *bk_h_convert_format(bk_ctx *c, void *value, void *spec, int64_t how);
 void *bk_h_convert(bk_ctx *c, void *value, int64_t how);
 void *bk_h_import_name(bk_ctx *c, void *name, void *fromlist, void *level);
 void *bk_h_import_from(void *module, void *name);

@@ -415,6 +415,19 @@ void *bk_h_convert(bk_ctx *c, void *value, int64_t how) {
     WITH_EVENTS(void *, how == 1 ? PyObject_Str(value) : how == 2 ? PyObject_Repr(value) : PyObject_ASCII(value));
 }
 
+/* 3.12's FORMAT_VALUE with a conversion */
+static PyObject *convert_format(PyObject *value, PyObject *spec, int64_t how) {
+    PyObject *s = how == 1 ? PyObject_Str(value) : how == 2 ? PyObject_Repr(value) : PyObject_ASCII(value);
+    if (!s || (!spec && PyUnicode_CheckExact(s))) return s;
+    PyObject *r = PyObject_Format(s, spec);
+    Py_DECREF(s);
+    return r;
+}
+
+void *bk_h_convert_format(bk_ctx *c, void *value, void *spec, int64_t how) {
+    WITH_EVENTS(void *, convert_format(value, spec, how));
+}
+
 static PyObject *import(PyObject *globals, PyObject *builtins, PyObject *name, PyObject *fromlist, PyObject *level) {
     static PyObject *key; /* kept for good */
     if (!key && !(key = PyUnicode_InternFromString("__import__"))) return NULL;

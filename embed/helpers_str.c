@@ -32,30 +32,42 @@ void *bk_h_chr(int64_t code) {
 void *bk_h_str_index(void *s, int64_t i) { return or_null(PyUnicode_FromOrdinal((int)PyUnicode_READ_CHAR(s, i))); }
 void *bk_h_str_concat(void *a, void *b) { return or_null(PyUnicode_Concat(a, b)); }
 
-/* PyUnicode_Append drops its left operand when memory is out. Strings large enough for that to happen are left to the
- * interpreter. */
-enum { APPEND_MAX = 1 << 28 };
+/* *s += t; a string that nobody else has grows in place, as in the interpreter. PyUnicode_Append would drop the left
+ * operand when memory is out; here nothing has changed then (false). */
+static bool append(PyObject **s, PyObject *t) {
+    Py_ssize_t n = PyUnicode_GET_LENGTH(*s), m = PyUnicode_GET_LENGTH(t);
+    bool fits = PyUnicode_KIND(*s) >= PyUnicode_KIND(t) && (PyUnicode_IS_ASCII(t) || !PyUnicode_IS_ASCII(*s));
+    if (m == 0) return true;
+    if (n && fits && Py_REFCNT(*s) == 1 && n <= PY_SSIZE_T_MAX - m) {
+        if (PyUnicode_Resize(s, n + m) == 0) return PyUnicode_CopyCharacters(*s, n, t, 0, m) == m;
+        PyErr_Clear();
+        return false;
+    }
+    PyObject *r = or_null(PyUnicode_Concat(*s, t));
+    if (r) Py_SETREF(*s, r);
+    return r;
+}
 
 bool bk_h_str_append(bk_ctx *c, int64_t slot, void *right) {
     void **home = bk_py_frame_home(c->frame);
     PyObject *s = bkp_peek(home[slot]);
-    if (PyUnicode_GET_LENGTH(s) + PyUnicode_GET_LENGTH(right) > APPEND_MAX) return false;
-    PyUnicode_Append(&s, right);
-    if (!s) Py_FatalError("backedge: out of memory while a string grows");
-    home[slot] = bkp_slot(s);
-    return true;
+    bool done = append(&s, right);
+    if (done) home[slot] = bkp_slot(s);
+    return done;
 }
+
 /* --- in place */
-/* local + t for a local's value `s` (stolen) and the left operand `x` (stolen; NULL: it is s itself). If that is s and
- * nobody else has it, it grows in place, as in the interpreter. */
+/* local + t for a local's value `s` (stolen) and the left operand `x` (stolen; NULL: it is s itself). NULL: out of
+ * memory, nothing was stolen. */
 void *bk_h_str_grow(void *s, void *x, void *t) {
-    PyObject *left = s;
-    if (x && x != s) {
-        Py_DECREF(left);
-        left = x;
-    } else if (x) Py_DECREF((PyObject *)x);
-    PyUnicode_Append(&left, t);
-    if (!left) Py_FatalError("backedge: out of memory for a string");
+    PyObject *left = x ? x : s;
+    bool both = x == s;
+    if (both) Py_DECREF((PyObject *)s);
+    if (!append(&left, t)) {
+        if (both) Py_INCREF((PyObject *)s);
+        return NULL;
+    }
+    if (x && !both) Py_DECREF((PyObject *)s);
     return left;
 }
 

@@ -406,6 +406,7 @@ void inst_check_store(bk_builder *b, const bk_val *o, int64_t where);
 void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v);
 void inst_replace(bk_builder *b, uint32_t vid, const bk_val *to); /* every copy in the state becomes `to` */
 void inst_force(bk_builder *b, bk_val *v);      /* makes the object; v stands in the state, no effects yet */
+void inst_force_all(bk_builder *b, bk_val *v);  /* those in a value, which is a slot of the state */
 void force_operands(bk_builder *b, uint32_t n); /* the n operands on top hold no virtual instance any more */
 void force_outer_locals(bk_builder *b);         /* nor do the real frame's locals */
 void force_shared(bk_builder *b);               /* nor are there two copies of one */

@@ -309,11 +309,24 @@ static void format_simple(bk_builder *b) {
     finish_operands(b, 1, r);
 }
 
+static void convert_simple(bk_builder *b, int64_t how) {
+    if (!box_operands(b, 1)) {
+        if (!b->ended) leave(b, BK_G_NYI);
+        return;
+    }
+    unknown_begin(b);
+    bk_ref r = CALLH(b, BK_H_convert_format, opnd(b, 1), KP(b, NULL), KI(b, how));
+    raise_if_null(b, r);
+    finish_operands(b, 1, r);
+}
+
+/* 3.12's: with a conversion it is one call, for there is one place to raise from */
 static void format_value(bk_builder *b, const bk_insn *in) {
-    /* 3.12's FORMAT_VALUE: conversion, then format; two calls would need two places to raise from */
-    if (in->arg != 0) leave(b, BK_G_NYI);
-    else if (in->arg2) gives(b, BK_H_format, 2, false, 0);
-    else format_simple(b);
+    uint32_t n = in->arg2 ? 2 : 1;
+    if (!in->arg && n == 2) gives(b, BK_H_format, 2, false, 0);
+    else if (!in->arg) format_simple(b);
+    else if (n == 2) gives(b, BK_H_convert_format, 2, true, in->arg);
+    else convert_simple(b, in->arg);
 }
 
 static void call_ex(bk_builder *b, const bk_insn *in) {

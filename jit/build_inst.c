@@ -209,38 +209,82 @@ static void share_made(bk_builder *b, const bk_val *kid, bk_ref box) {
     }
 }
 
-/* copies in the state get references of their own; the first takes the new one */
-static void settle_copy(bk_builder *b, bk_val *v, uint32_t vid, const bk_val *made, bool *first) {
-    bk_ref o = made->box;
-    if (v->kind != V_INST || v->vid != vid) {
-        if (!inst_count(v, vid)) return;
-        v->kids = own_kids(b, v, v->nkids);
-        for (int i = 0; i < v->nkids; i++) settle_copy(b, &v->kids[i], vid, made, first);
+/* An instance that is made, and how far the state knows of it: whether a copy has the new reference yet, and the
+ * instances that have it as an attribute, with their attributes then. */
+typedef struct {
+    uint32_t vid;
+    bk_val made;
+    bool taken;
+    uint32_t nholders, holder[BK_MOSTDYING];
+    bk_val *kids[BK_MOSTDYING];
+} bk_settling;
+
+static void settle_copy(bk_builder *b, bk_val *v, bk_settling *s);
+
+/* copies of an instance have the same attributes, and these one reference */
+static void settle_kids(bk_builder *b, bk_val *v, bk_settling *s) {
+    uint32_t n = 0;
+    bool inst = v->kind == V_INST;
+    while (n < s->nholders && !(inst && s->holder[n] == v->vid)) n++;
+    if (n < s->nholders) {
+        v->kids = s->kids[n];
         return;
     }
-    if (!*first) E(b, BK_INCREF, o, 0);
-    *first = false;
+    v->kids = own_kids(b, v, v->nkids);
+    for (int i = 0; i < v->nkids; i++) settle_copy(b, &v->kids[i], s);
+    if (!inst) return;
+    if (s->nholders == BK_MOSTDYING) bk_abort(b, BK_AB_TOO_BIG);
+    s->holder[s->nholders] = v->vid;
+    s->kids[s->nholders++] = v->kids;
+}
+
+/* copies in the state get references of their own; the first takes the new one */
+static void settle_copy(bk_builder *b, bk_val *v, bk_settling *s) {
+    if (v->kind != V_INST || v->vid != s->vid) {
+        if (inst_count(v, s->vid)) settle_kids(b, v, s);
+        return;
+    }
+    if (s->taken) E(b, BK_INCREF, s->made.box, 0);
+    s->taken = true;
     uint32_t slot;
     if (!is_outer_local(b, v, &slot)) {
-        *v = *made;
+        *v = s->made;
         return;
     }
     *v = v_null(); /* nothing stands in the slot that matters while boxes are settled */
-    put_home(b, slot, o);
-    *v = *made;
+    put_home(b, slot, s->made.box);
+    *v = s->made;
     v->own = O_HOMES;
     v->homes = home_bit(slot);
     v->clean = true;
 }
 
-void inst_force(bk_builder *b, bk_val *v) {
-    if (v->kind != V_INST) return;
-    for (int i = 0; i < v->nkids; i++)
-        if (holds_inst(&v->kids[i])) {
-            inst_force(b, &v->kids[i]); /* v's kids are others now */
-            i = -1;
-        }
-    uint32_t vid = v->vid;
+static bk_val *find_in(bk_val *v, uint32_t vid) {
+    bk_val *found = v->kind == V_INST && v->vid == vid ? v : NULL;
+    for (int i = 0; i < v->nkids && !found; i++) found = find_in(&v->kids[i], vid);
+    return found;
+}
+
+static bk_val *find_in_state(bk_builder *b, uint32_t vid) {
+    bk_val *found = NULL;
+    for (uint32_t i = 0; i < b->st.n && !found; i++) {
+        bk_bframe *f = &b->st.f[i];
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp && !found; k++) found = find_in(&f->slots[k], vid);
+    }
+    return found;
+}
+
+/* an instance in the value whose attributes hold none; NULL: there is none */
+static const bk_val *innermost(const bk_val *v) {
+    const bk_val *found = NULL;
+    for (int i = 0; i < v->nkids && !found; i++) found = innermost(&v->kids[i]);
+    return found ? found : v->kind == V_INST ? v : NULL;
+}
+
+/* makes one whose attributes hold no instance; afterwards the kids of all values that had it are others */
+static void force_one(bk_builder *b, uint32_t vid) {
+    bk_val *v = find_in_state(b, vid);
+    if (!v) bk_abort(b, BK_AB_VERIFY); /* only what stands in the state can be forced */
     bk_val gone = *v;
     bool view = is_array_view(v);
     if (view) view_check_make(b, v);
@@ -253,12 +297,11 @@ void inst_force(bk_builder *b, bk_val *v) {
     begin_effect(b);
     if (view) gone = *v; /* perhaps secured by that */
     for (int i = 0; i < gone.nkids && !view; i++) share_made(b, &gone.kids[i], boxes[i]);
-    bool first = true;
+    bk_settling s = {.vid = vid, .made = made};
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
-        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) settle_copy(b, &f->slots[k], vid, &made, &first);
+        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) settle_copy(b, &f->slots[k], &s);
     }
-    if (first) bk_abort(b, BK_AB_VERIFY); /* only what stands in the state can be forced */
     if (view) {
         bk_val array = gone.kids[0];
         release(b, &array);
@@ -266,27 +309,25 @@ void inst_force(bk_builder *b, bk_val *v) {
     begin_insn(b, TOPF(b)->pc);
 }
 
-static void force_in(bk_builder *b, bk_val *v) {
-    if (v->kind == V_INST) {
-        inst_force(b, v);
-        return;
-    }
-    for (int i = 0; i < v->nkids; i++)
-        if (holds_inst(&v->kids[i])) {
-            force_in(b, &v->kids[i]);
-            i = -1; /* the kids are others now */
-        }
+void inst_force(bk_builder *b, bk_val *v) {
+    if (v->kind != V_INST) return;
+    uint32_t vid = v->vid;
+    for (const bk_val *o = v; o; o = find_in_state(b, vid)) force_one(b, innermost(o)->vid);
+}
+
+void inst_force_all(bk_builder *b, bk_val *v) {
+    for (const bk_val *o; (o = innermost(v));) force_one(b, o->vid);
 }
 
 void force_operands(bk_builder *b, uint32_t n) {
     for (uint32_t k = 1; k <= n && k <= TOPF(b)->sp; k++)
-        if (holds_inst(top(b, k))) force_in(b, top(b, k));
+        if (holds_inst(top(b, k))) inst_force_all(b, top(b, k));
 }
 
 void force_outer_locals(bk_builder *b) {
     bk_bframe *f = &b->st.f[0];
     for (uint32_t i = 0; i < f->ci->nlocals; i++)
-        if (holds_inst(&f->slots[i])) force_in(b, &f->slots[i]);
+        if (holds_inst(&f->slots[i])) inst_force_all(b, &f->slots[i]);
 }
 
 /* At a merge an instance has one place: those with more are made. */

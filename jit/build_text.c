@@ -107,12 +107,23 @@ bool text_append(bk_builder *b, int op) {
     bk_val *l = slot >= 0 ? &TOPF(b)->slots[slot] : NULL;
     if (!l || !left_is_local(b, x, l, (uint32_t)slot)) return false;
     boxed(b, y);
-    bk_val right = pop(b), left = pop(b);
-    begin_effect(b);
-    secure(b, &right);
-    bk_ref stacks = left.own == O_OWNED ? left.box : KP(b, NULL);
-    if (is_outer(b)) append_outer(b, (uint32_t)slot, l, stacks, &right);
-    else *l = v_owned(bk_types.t_str, CALLH(b, BK_H_str_grow, l->box, stacks, right.box));
+    bk_val right;
+    if (is_outer(b)) {
+        right = pop(b);
+        bk_val left = pop(b);
+        begin_effect(b);
+        secure(b, &right);
+        append_outer(b, (uint32_t)slot, l, left.own == O_OWNED ? left.box : KP(b, NULL), &right);
+    } else {
+        if (x->own == O_VOLATILE) x->own = O_NONE; /* the local's: a reference of its own would keep it from growing */
+        begin_effect(b);
+        bk_ref r = CALLH(b, BK_H_str_grow, l->box, x->own == O_OWNED ? x->box : KP(b, NULL), y->box);
+        bk_ref good = E(b, BK_NE, r, KP(b, NULL));
+        exit_unless(b, good, snap_now(b, TOPF(b)->pc, BK_SNAP_RESUME, BK_G_MEMORY)); /* the interpreter tries again */
+        right = pop(b);
+        pop(b);
+        *l = v_owned(bk_types.t_str, r);
+    }
     release(b, &right);
     if (store->op == BC_STORE_FAST_LOAD_FAST) {
         bk_val v = load_local(b, store->arg2);
@@ -192,6 +203,11 @@ static bool simple_text(bk_builder *b) {
     return true;
 }
 
+/* !s, !r and !a of numbers and None are the same */
+static bool converts_simply(bk_builder *b, int64_t how) {
+    return (how == 1 || !is_type(top(b, 1), bk_types.t_str)) && simple_text(b);
+}
+
 static bool join(bk_builder *b, uint32_t n) {
     bk_val out;
     bk_temps t = {.n = 0};
@@ -215,8 +231,9 @@ bool build_format(bk_builder *b, const bk_insn *in) {
     case BC_FORMAT_WITH_SPEC: learn(b, 2); return with_spec(b);
     case BC_FORMAT_VALUE:
         if (in->arg2) learn(b, 2);
-        return in->arg ? false : in->arg2 ? with_spec(b) : simple_text(b);
-    case BC_CONVERT_VALUE: return in->arg == 1 && simple_text(b);
+        if (in->arg) return !in->arg2 && converts_simply(b, in->arg);
+        return in->arg2 ? with_spec(b) : simple_text(b);
+    case BC_CONVERT_VALUE: return converts_simply(b, in->arg);
     default: return false;
     }
 }

@@ -304,6 +304,7 @@ void force(bk_builder *b, bk_val *v) {
         *v = v_owned(NULL, KP(b, NULL));
         return;
     }
+    inst_force_all(b, v);
     /* a tuple: its items owned first, then moved in */
     bk_ref items[256];
     for (int i = 0; i < v->nkids; i++) {
@@ -680,6 +681,13 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     *l = v;
 }
 
+static bool owns(const bk_val *v) {
+    if (v->own == O_OWNED) return true;
+    for (int i = 0; i < v->nkids; i++)
+        if (owns(&v->kids[i])) return true;
+    return false;
+}
+
 void store_local(bk_builder *b, uint32_t slot, bk_val v) {
     bk_val *l = &TOPF(b)->slots[slot], was = *l;
     if (is_outer(b)) view_own(b, &v);
@@ -690,7 +698,7 @@ void store_local(bk_builder *b, uint32_t slot, bk_val v) {
     }
     if (is_outer(b)) store_outer(b, slot, v);
     else {
-        if (was.kind != V_INST && was.own == O_OWNED) {
+        if (was.kind != V_INST && owns(&was)) {
             begin_effect(b);
             secure(b, &v);
             release(b, &was);

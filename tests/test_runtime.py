@@ -10,6 +10,7 @@ import weakref
 
 import pytest
 from diff.harness import require_compiled
+from test_run import python
 
 import backedge
 
@@ -872,3 +873,54 @@ def test_limits_are_counted_and_have_reasons():
     assert f(500) == want
     reasons = [loop.get("reason") for loop in backedge.explain(f).loops if loop["state"] != "compiled"]
     assert reasons and all(reasons), backedge.explain(f)
+
+
+GROWING = """
+import resource, backedge
+from backedge import _core
+
+def outer(parts, n):
+    s = ""
+    for p in parts:
+        s += p * n
+    return len(s)
+
+def called(p, n, times):
+    s = "-"
+    while times > 0:
+        s += p * n
+        times -= 1
+    return len(s)
+
+def inner(parts, n, times):
+    total = 0
+    for p in parts:
+        total += called(p, n, times)
+    return total
+
+for f in (outer, inner):
+    backedge.jit(sync=1)(f)
+for i in range(5):
+    outer(["ab"] * 200, 2)
+    inner(["ab"] * 100, 2, 3)
+_core.drain()
+print(*[loop["state"] for f in (outer, inner) for loop in _core.explain(f.__code__)["loops"]])
+with open("/proc/self/statm") as file:
+    most = int(file.read().split()[0]) * resource.getpagesize() + (192 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+for f, args in ((outer, (["ab"] * 200, 1 << 20)), (inner, (["ab"] * 4, 1 << 20, 200))):
+    try:
+        print(f(*args))
+    except MemoryError as e:
+        tb = e.__traceback__
+        while tb.tb_next:
+            tb = tb.tb_next
+        print(tb.tb_frame.f_code.co_name, tb.tb_lineno)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs to know how much memory is mapped")
+def test_strings_that_grow_beyond_memory_raise(tmp_path):
+    (tmp_path / "p.py").write_text(GROWING)
+    done = python(tmp_path / "p.py", cwd=tmp_path)
+    assert done.stdout.splitlines() == ["compiled compiled", "outer 8", "called 14"], done.stderr

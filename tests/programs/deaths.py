@@ -287,3 +287,23 @@ def tuple_in_callee(n):
         kept.append(x)
         total += clears(items.pop(), x)
     return logged(total), list(map(sys.getrefcount, kept))
+
+
+@case((60,))
+def tuples_overwritten(n):
+    """A called function's tuples, read and overwritten: each lets its items go."""
+
+    def swapped(p, q):
+        t = (p.item, q.item)
+        first = t[0]
+        t = (q.item, t[0])
+        second = t[1]
+        t = ((t[1], second), (first, t))
+        t = t[1]
+        return t[0] is second
+
+    kept = [One(One(i)) for i in range(4)]
+    total = 0
+    for i in range(n):
+        total += swapped(kept[i & 3], kept[i >> 2 & 3])
+    return total, list(map(sys.getrefcount, [k.item for k in kept]))

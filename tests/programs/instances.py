@@ -518,3 +518,39 @@ def class_of_instance_changes(n):
             o.__class__ = Derived
             out.append(o.value())
     return out
+
+
+@case((80, 50), (80, 200))
+def nested_escape(n, stop):
+    """Instances in instances in instances, which escape together, from the middle, and in a tuple."""
+    out = []
+    for i in range(n):
+        leaf = Vec(i * 0.5, i)
+        deep = Node(1, Node(2, Node(leaf, Node(leaf, None))))
+        twice = (Base(deep), Base(deep))
+        if i % 3 == 0:
+            out.append(deep)
+        elif i % 3 == 1:
+            out.append(deep.next.next)
+        else:
+            out.append(twice)
+        if i == stop:
+            out.append(deep.nothing)
+    same = out[1].value is out[1].next.value
+    return [type(o).__name__ for o in out], out[0].next.next.value.x, same, out[2][0].n.value
+
+
+@case((60,))
+def nested_merge(n):
+    """Shared at a merge: made there, each once."""
+    s, last = 0, None
+    for i in range(n):
+        inner = Node(i, None)
+        outer = Node(Node(Node(inner, i), inner), inner)
+        if i & 1:
+            pair = (outer, outer.next)
+        else:
+            pair = (outer, outer.value.next)
+        s += (pair[0].value.value.value is pair[1]) + pair[1].value
+        last = pair
+    return s, last[0].value.next is last[1]

@@ -329,3 +329,48 @@ def append_either(n):
             s = t
         s = (t if i % 50 == 0 else s) + "."
     return s, t
+
+
+class Loud:
+    """Its texts tell of themselves, or fail."""
+
+    def __init__(self, n, log):
+        self.n = n
+        self.log = log
+
+    def __repr__(self):
+        self.log.append(-self.n)
+        if self.n == 55:
+            raise ValueError("no text")
+        return f"<\N{GREEK SMALL LETTER ALPHA}{self.n}>"
+
+    def __format__(self, spec):
+        self.log.append(spec)
+        return "formatted"
+
+
+class Subtext(str):
+    def __format__(self, spec):
+        return f"({spec})"
+
+
+class Giver:
+    def __str__(self):
+        return Subtext("sub")
+
+
+@case((50,), (60,))
+def conversions(n):
+    out, log = [], []
+    x, text, none = 0.5, "t\xe9\u20ac", None
+    for i in range(n):
+        o = Loud(i, log)
+        x = x * 3 % 7
+        out.append(f"{i!r} {i!a:>4} {x!r} {x!s:.3} {text!r} {text!a:>12} {text!s} {none!r} {i == 3!r:^7}")
+        out.append(f"{o!r} {o!s:>8} {o!a} {o} {o:spec}")
+        out.append(f"{Giver()!s} {Giver()!s:x}")
+        try:
+            out.append(f"{x!r:{'d' if i == 45 else '>6'}}")
+        except ValueError as e:
+            out.append(str(e))
+    return out, log
