@@ -5,20 +5,14 @@ The core's own sentences (`backedge.explain`) say what happened; these say what 
 
 REASONS = {
     "NONE": "It was not tried before the program ended.",
-    "COLD": "It did not run often enough to be worth compiling.",
     "TOO_BIG": "The loop is too long to compile as one piece. Move a part of it into a loop of its own.",
     "TOO_MANY_VERSIONS": "Types keep changing here. Keep each variable to one type, not int and float or None.",
     "GENERATOR": "Generators and coroutines stay interpreted. Put the hot loop into a plain function, or fill a list.",
-    "NO_LOOP": "Code of this shape is not compiled.",
-    "HANDLER": "The loop runs inside an exception handler. Move it out of the except or finally block.",
-    "UNSEEN": "No whole iteration was seen while recording: the loop ends or leaves in its first iterations.",
-    "NYI_FIRST": "It begins with something that is left to the interpreter.",
     "VERIFY": "The compiler's own check failed. This is a fault of backedge: please report it.",
     "BACKEND": "LLVM failed or is missing. `backedge.explain` has its message.",
     "MEMORY": "There was no memory left to compile it.",
     "INVALIDATED": "Something it relies on (a global, a class, a function) changed while it was compiled.",
     "LEAVES_EARLY": "Native code left again at once, each time. See the exits for where; often a type that changes.",
-    "RECOMPILES": "It was compiled as often as allowed, and new cases kept turning up. See the exits for which.",
     "CODE_MEMORY": "The memory for compiled code is used up (setting `code_memory`).",
     "CALLS": "It spends its time in calls of Python functions that cannot be compiled with it. Compile those first.",
     "NOT_CHOSEN": "BACKEDGE_ONLY left it out.",
@@ -27,7 +21,6 @@ REASONS = {
 }
 
 EXITS = {
-    "none": "",
     "type": "A value has another type than before. Keep each variable to one type.",
     "overflow": "An int outgrew 64 bits. Such ints are the interpreter's.",
     "zero-div": "A division by zero.",
@@ -49,11 +42,8 @@ EXITS = {
     "exception": "An exception was raised.",
     "loop-end": "The loop is finished.",
     "return": "The function returns.",
-    "unseen": "Code that never ran while recording.",
     "nyi": "This instruction is left to the interpreter. Doing it outside the loop keeps the loop native.",
-    "hoisted": "A check made before the loop failed.",
     "locals": "A call changed this function's local variables.",
     "recursion": "The recursion limit is near.",
     "callee": "A function that was called natively was left in its middle.",
-    "stress": "BACKEDGE_STRESS made it leave.",
 }

@@ -119,7 +119,7 @@ static PyObject *core_params(PyObject *self, PyObject *unused) {
 static PyObject *core_guard_kinds(PyObject *self, PyObject *unused) {
     PyObject *d = PyDict_New();
     (void)self, (void)unused;
-    for (const bk_named *g = bk_guard_kinds; d && g->name; g++)
+    for (const bk_named *g = bk_guard_kinds + 1; d && g->name; g++) /* the first is none */
         if (put_new(d, g->name, PyUnicode_FromString(g->text)) < 0) Py_CLEAR(d);
     return d;
 }

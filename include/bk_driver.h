@@ -44,6 +44,7 @@ void bk_driver_before_fork(void);
 void bk_driver_after_fork(bool child);
 /* a tool (settrace, profiler, monitoring) was switched on or off for the process: step aside / come back */
 void bk_driver_pause(bool pause);
+bool bk_driver_paused(void); /* a debugger, profiler or tracer is why */
 
 /* Structured facts for people: the driver writes, the module makes dicts and lists of it. key is NULL inside lists. */
 typedef struct bk_writer {
@@ -62,7 +63,10 @@ extern unsigned bk_keep_stages;
 /* all code objects that the driver has state for */
 void bk_driver_each(void (*f)(void *ctx, bk_obj *code), void *ctx);
 
-/* exit stress: 0 off (BACKEDGE_STRESS=exits:SEED) */
+/* Stress (BACKEDGE_STRESS): exits:SEED, guards fail on purpose (seed 0: off); verify, the IR of every region is damaged;
+ * memory, there is none for the optimiser. */
 extern uint64_t bk_stress_seed;
 extern uint32_t bk_stress_one_in;
+typedef enum { BK_STRESS_NONE, BK_STRESS_VERIFY, BK_STRESS_MEMORY } bk_stress;
+extern bk_stress bk_stress_compile;
 #endif

@@ -150,7 +150,7 @@ static void build_entry(bk_builder *b) {
     f->flow = b->flows[0];
     f->pc = rq->header >= 0 ? (uint32_t)rq->header : first_insn(ci);
     int depth = rq->header >= 0 ? ci->insns[f->pc].depth : 0;
-    if (!f->prof || depth < 0 || depth != bk_py_frame_depth(rq->frame)) bk_abort(b, BK_AB_NO_LOOP);
+    if (!f->prof || depth < 0 || depth != bk_py_frame_depth(rq->frame)) bk_abort(b, BK_AB_VERIFY);
     f->sp = (uint32_t)depth;
     f->slots = alloc(b, (ci->nlocals + ci->stacksize + 2) * sizeof(bk_val));
     b->fn->nhome = ci->nlocals + f->sp;

@@ -258,6 +258,7 @@ bool is_num(const bk_val *v);                       /* exact int, float, bool, c
 bool fits(const bk_val *v);                         /* has, or may be given, an unboxed value */
 bk_ref unbox(bk_builder *b, bk_val *v);             /* its unboxed value (guards that an int fits) */
 bk_ref boxed(bk_builder *b, bk_val *v);             /* a definite pointer to it, making (owned) one if need be */
+void lend_kids(bk_builder *b, bk_val *v);            /* for a copy of a virtual: items of its own, lent as the whole is */
 void force(bk_builder *b, bk_val *v);               /* makes the object of a virtual */
 void secure(bk_builder *b, bk_val *v);              /* a volatile value becomes owned */
 void begin_effect(bk_builder *b);                   /* secures all volatile values: something will be written */

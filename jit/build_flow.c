@@ -531,7 +531,7 @@ static bk_version *make_version(bk_builder *b, bool generic) {
     uint32_t saved_sp = b->saved_sp, snap = b->snap_start;
     b->st = *pre;
     b->st.blk = v->pre;
-    b->fn->blocks[v->pre].entry_snap = snap_now(b, v->pc, BK_SNAP_RESUME, BK_G_HOISTED);
+    b->fn->blocks[v->pre].entry_snap = snap_now(b, v->pc, BK_SNAP_RESUME, BK_G_NONE);
     b->fn->blocks[v->pre].preheader = true;
     b->fn->blocks[v->blk].header = true;
     which = 0;

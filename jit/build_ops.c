@@ -47,7 +47,7 @@ static void op_store_load(bk_builder *b, const bk_insn *in) {
     }
     if (b->unknown && TOPF(b)->slots[in->arg2].clean) TOPF(b)->slots[in->arg2].box = 0; /* as it is afterwards */
     bk_val v = load_local(b, in->arg2);
-    if (v.kind == V_NULL) bk_abort(b, BK_AB_NYI_FIRST);
+    if (v.kind == V_NULL) bk_abort(b, BK_AB_VERIFY); /* or it would be a LOAD_FAST_CHECK */
     push(b, v);
     next(b);
 }
@@ -130,6 +130,7 @@ static void op_copy(bk_builder *b, const bk_insn *in) {
         return;
     }
     bk_val v = *src;
+    if (v.kind == V_TUPLE) lend_kids(b, &v); /* a box that one of the two gets is not the other's */
     if (v.clean) {
         v.box = Eimm(b, BK_HLOAD, 0, TOPF(b)->ci->nlocals + TOPF(b)->sp - (uint32_t)in->arg);
         v.own = O_VOLATILE;

@@ -127,7 +127,7 @@ bool text_append(bk_builder *b, int op) {
     release(b, &right);
     if (store->op == BC_STORE_FAST_LOAD_FAST) {
         bk_val v = load_local(b, store->arg2);
-        if (v.kind == V_NULL) bk_abort(b, BK_AB_NYI_FIRST);
+        if (v.kind == V_NULL) bk_abort(b, BK_AB_VERIFY);
         push(b, v);
     }
     flow_continue(b, store->next);

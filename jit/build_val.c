@@ -508,8 +508,7 @@ void release(bk_builder *b, bk_val *v) { release_all(b, v, 1); }
 
 /* ---- locals ------------------------------------------------------------------------------------------------------ */
 
-/* a copy of a virtual has items of its own, lent as the whole is */
-static void lend_kids(bk_builder *b, bk_val *v) {
+void lend_kids(bk_builder *b, bk_val *v) {
     bk_val *kids = alloc(b, (v->nkids + 1u) * sizeof *kids);
     for (int i = 0; i < v->nkids; i++) {
         kids[i] = v->kids[i];

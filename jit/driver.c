@@ -14,6 +14,7 @@ bk_counters bk_count;
 unsigned bk_keep_stages;
 uint64_t bk_stress_seed;
 uint32_t bk_stress_one_in = 64;
+bk_stress bk_stress_compile;
 static bool paused, stopped;
 static double start_ms;
 
@@ -446,10 +447,6 @@ static bool worth_learning(bk_anchor *a, const bk_fn *fn, const bk_exit *x, int 
     const bk_insn *in = NULL;
     bk_prof *p = exit_profile(fn, sn, &in);
     if (!bk_exit_learns(kind)) return false;
-    if (kind == BK_G_HOISTED) {
-        a->no_hoist = true;
-        return true;
-    }
     if (x->ins && (fn->ins[x->ins].flags & BK_F_HOISTED)) {
         a->no_hoist = true;
         return true;
@@ -524,10 +521,9 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     const bk_exit *x = bk_region_exit(r, exit, &fn);
     int kind = bk_exit_kind(r, exit);
     uint32_t n = ++r->exit_counts[exit];
-    bk_count.exits++;
     if (kind == BK_G_BRANCH && n <= 32) note_branch(fn, x);
     if (kind == BK_G_BRANCH && leaves_loop(s, a, fn, x)) kind = BK_G_LOOP_END;
-    if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL && kind != BK_G_STRESS) {
+    if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL) {
         bk_count.early_leaves += EVERY;
         a->early += EVERY;
     }
@@ -591,8 +587,10 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     if (exit < 0) return -1;
     bk_region *alive = a->region; /* running code may have dropped it */
     while (alive && alive != r) alive = alive->other;
+    bk_count.exits++;
     if (!alive) bk_region_sweep();
     else if (r->valid) after_exit(s, a, r, (uint32_t)exit, early);
+    else r->exit_counts[exit]++; /* its end is at the next event */
     return BK_KEEP;
 }
 
@@ -766,6 +764,8 @@ void bk_driver_pause(bool pause) {
         if (bk_py_set_events(s->code, ev, false) < 0) return;
     }
 }
+
+bool bk_driver_paused(void) { return paused && !stopped; }
 
 void bk_driver_each(void (*fn)(void *ctx, bk_obj *code), void *ctx) {
     for (bk_codestate *s = bk_codestates; s; s = s->next) fn(ctx, s->code);

@@ -163,8 +163,9 @@ void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     bk_explain_identity(w, a);
     w->str(w->ctx, "kind", a->header >= 0 ? "loop" : "function");
     w->str(w->ctx, "state", state_names[a->state]);
-    w->str(w->ctx, "reason", a->state == A_COMPILED ? NULL : bk_abort_texts[a->abort]);
-    w->str(w->ctx, "abort", a->state == A_COMPILED ? NULL : bk_abort_names[a->abort]);
+    int why = a->abort == BK_AB_NONE && bk_driver_paused() ? BK_AB_TOOL : a->abort;
+    w->str(w->ctx, "reason", a->state == A_COMPILED ? NULL : bk_abort_texts[why]);
+    w->str(w->ctx, "abort", a->state == A_COMPILED ? NULL : bk_abort_names[why]);
     w->num(w->ctx, "reason_line", a->abort_line);
     w->str(w->ctx, "detail", a->error[0] ? a->error : NULL);
     w->num(w->ctx, "back_edges", (int64_t)a->back_edges);

@@ -17,7 +17,7 @@ def python(*args, cwd, stdin="", env=None, safe_path=False):
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONSAFEPATH", "BACKEDGE_LOG")}
     if safe_path:
         environment["PYTHONSAFEPATH"] = "1"
-    environment.update(PYTHONPATH=PACKAGE, PYTHONHASHSEED="1", **(env or {}))
+    environment.update({"PYTHONPATH": PACKAGE, "PYTHONHASHSEED": "1", **(env or {})})
     return subprocess.run(
         [sys.executable, *args], capture_output=True, text=True, cwd=cwd, input=stdin, env=environment, timeout=120
     )

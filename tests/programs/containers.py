@@ -489,3 +489,12 @@ def string_in_a_cell_and_in_an_object(n):
         if i % 5 == 0:
             box[0] = s
     return s, box, total == 0, list(d)[-1] == s
+
+
+@case((300,))
+def copied_tuples(n):
+    s = 0
+    for i in range(n):
+        s += sum((i, 0) or (i, 1)) + sum(((i, 2) if i & 1 else ()) or (i, 3))
+        s += len(((i, (i, 4)) if i & 2 else range(0)) or "ab")
+    return s
