@@ -15,8 +15,8 @@ _GUARD = re.compile(r"guard\.([\w-]+)")
 
 def _kind_of(line, kinds):
     number = _KIND.search(line)
-    if number and int(number[1]) < len(kinds):
-        return kinds[int(number[1])]
+    if number and 0 < int(number[1]) <= len(kinds):
+        return kinds[int(number[1]) - 1]
     guard = _GUARD.search(line)
     if guard:
         return "invalid" if guard[1] == "valid" else guard[1]
@@ -40,7 +40,7 @@ def _leave(block, line, exits, kinds):
 
 def graph(lines, region, exits, kinds):
     """{"blocks": [...], "edges": [[from, to, share or None]]} of the region's own function. `exits`: the region's;
-    `kinds`: names of guard kinds, by number."""
+    `kinds`: names of guard kinds, from number 1 on."""
     blocks, edges, block = [], [], None
     exits = list(exits)
     for number, line in enumerate(lines):

@@ -50,7 +50,8 @@ static int stress_from_environment(void) {
     int n = sscanf(text, "exits:%31[0-9]:%u%c", seed, &one_in, &rest);
     if (n < 1 || n > 2 || !parse(seed, &v) || v == 0 || one_in == 0 ||
         (n == 1 && strlen(text) != strlen("exits:") + strlen(seed))) {
-        PyErr_Format(PyExc_ValueError, "BACKEDGE_STRESS must be exits:SEED, exits:SEED:ONE_IN, verify or memory, not '%s'", text);
+        PyErr_Format(PyExc_ValueError,
+                     "BACKEDGE_STRESS must be exits:SEED, exits:SEED:ONE_IN, verify or memory, not '%s'", text);
         return -1;
     }
     bk_stress_seed = (uint64_t)v;

@@ -63,8 +63,8 @@ extern unsigned bk_keep_stages;
 /* all code objects that the driver has state for */
 void bk_driver_each(void (*f)(void *ctx, bk_obj *code), void *ctx);
 
-/* Stress (BACKEDGE_STRESS): exits:SEED, guards fail on purpose (seed 0: off); verify, the IR of every region is damaged;
- * memory, there is none for the optimiser. */
+/* Stress (BACKEDGE_STRESS): exits:SEED, guards fail on purpose (seed 0: off); verify, the IR of every region is
+ * damaged; memory, there is none for the optimiser. */
 extern uint64_t bk_stress_seed;
 extern uint32_t bk_stress_one_in;
 typedef enum { BK_STRESS_NONE, BK_STRESS_VERIFY, BK_STRESS_MEMORY } bk_stress;

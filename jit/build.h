@@ -253,18 +253,18 @@ bk_val v_bool(bk_ref cond);
 bk_val v_null(void);
 void push(bk_builder *b, bk_val v);
 bk_val pop(bk_builder *b);
-bk_val *top(bk_builder *b, uint32_t k);             /* k = 1: the top */
-bool is_num(const bk_val *v);                       /* exact int, float, bool, complex or NumPy scalar */
-bool fits(const bk_val *v);                         /* has, or may be given, an unboxed value */
-bk_ref unbox(bk_builder *b, bk_val *v);             /* its unboxed value (guards that an int fits) */
-bk_ref boxed(bk_builder *b, bk_val *v);             /* a definite pointer to it, making (owned) one if need be */
-void lend_kids(bk_builder *b, bk_val *v);            /* for a copy of a virtual: items of its own, lent as the whole is */
-void force(bk_builder *b, bk_val *v);               /* makes the object of a virtual */
-void secure(bk_builder *b, bk_val *v);              /* a volatile value becomes owned */
-void begin_effect(bk_builder *b);                   /* secures all volatile values: something will be written */
-bk_ref take(bk_builder *b, bk_val *v);              /* a new reference to it (moved if owned); after begin_effect */
-bool dies_loudly(bk_builder *b);                    /* recording saw a death here that may run code */
-void check_death(bk_builder *b, bk_ref p);          /* before effects: dropping a reference to p runs no code */
+bk_val *top(bk_builder *b, uint32_t k);    /* k = 1: the top */
+bool is_num(const bk_val *v);              /* exact int, float, bool, complex or NumPy scalar */
+bool fits(const bk_val *v);                /* has, or may be given, an unboxed value */
+bk_ref unbox(bk_builder *b, bk_val *v);    /* its unboxed value (guards that an int fits) */
+bk_ref boxed(bk_builder *b, bk_val *v);    /* a definite pointer to it, making (owned) one if need be */
+void lend_kids(bk_builder *b, bk_val *v);  /* for a copy of a virtual: items of its own, lent as the whole is */
+void force(bk_builder *b, bk_val *v);      /* makes the object of a virtual */
+void secure(bk_builder *b, bk_val *v);     /* a volatile value becomes owned */
+void begin_effect(bk_builder *b);          /* secures all volatile values: something will be written */
+bk_ref take(bk_builder *b, bk_val *v);     /* a new reference to it (moved if owned); after begin_effect */
+bool dies_loudly(bk_builder *b);           /* recording saw a death here that may run code */
+void check_death(bk_builder *b, bk_ref p); /* before effects: dropping a reference to p runs no code */
 void check_release(bk_builder *b, const bk_val *v); /* before effects: releasing v will not run code */
 void release(bk_builder *b, bk_val *v);
 void collect_deaths(bk_builder *b, const bk_val *going, uint32_t n); /* what goes when all these are released */

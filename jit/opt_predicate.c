@@ -18,8 +18,6 @@ typedef struct {
     int64_t kind;
 } pred;
 
-enum { OVERFLOW = 2 }; /* of guards */
-
 static bool is_linear(uint8_t op) { return op >= BK_ADD && op <= BK_MULOV; }
 static bool overflows(uint8_t op) { return op >= BK_ADDOV && op <= BK_MULOV; }
 
@@ -94,7 +92,7 @@ static bk_ref at_end(pred *x, bk_ref v, bk_ref end) {
     const bk_ins in = x->f->ins[v];
     bk_ref a = at_end(x, in.a, end), b = at_end(x, in.b, end);
     bk_op op = (bk_op)(overflows(in.op) ? in.op : checked[in.op - BK_ADD]);
-    return bk_emit_guard(x->f, x->l->pre, op, a, b, x->snap, OVERFLOW);
+    return bk_emit_guard(x->f, x->l->pre, op, a, b, x->snap, BK_G_OVERFLOW);
 }
 
 /* what was tested at the ends cannot overflow inside */

@@ -174,9 +174,8 @@ except RecursionError:
     "for _ in range(99): f(15, [1, 1])\nf(15, [1, 2.5])\n",
 }
 if sys.version_info >= (3, 13):  # where a frame's f_locals writes through
-    GUARDS["locals"] = "def look(x):\n    if x > 1: sys._getframe(1).f_locals['s'] = 5\n    return 1\nalias = look\n" + loop(
-        "s += len(list(map(alias, [x])))", "[1] * 500", "[1] * 50 + [2] * 2"
-    )
+    LOOK = "def look(x):\n    if x > 1: sys._getframe(1).f_locals['s'] = 5\n    return 1\nalias = look\n"
+    GUARDS["locals"] = LOOK + loop("s += len(list(map(alias, [x])))", "[1] * 500", "[1] * 50 + [2] * 2")
 LISTED_ONLY = {"callee"}
 NO_PROGRAM = {"locals"} if sys.version_info < (3, 13) else set()
 
@@ -208,7 +207,7 @@ ABORTS = {
         {"BACKEDGE_FIXED_ORDER": "0"},  # compiled by the worker, which takes longer than that
     ),
     "LEAVES_EARLY": (
-        "def f(xs):\n    global q\n    q = s = 0\n    for x in xs:\n        s += x\n        if x > 7:\n            del q\n"
+        "def f(xs):\n    global q\n    q = s = 0\n    for x in xs:\n        s += x\n        if x > 7: del q\n"
         "for _ in range(40): f([1] * 500 + [9])\nfor _ in range(4000):\n    f([0, 9])\n    f([0, 1])\n",
         {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_SYNC": "1"},  # the clock tells how long it stayed
     ),
