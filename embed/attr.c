@@ -66,7 +66,8 @@ static void resolve_property(PyObject *descr, bk_attr *out) {
 
 static void resolve_data(PyTypeObject *type, PyObject *descr, bool store, bk_attr *out) {
     if (Py_IS_TYPE(descr, &PyMemberDescr_Type)) resolve_member(type, descr, store, out);
-    else if (Py_IS_TYPE(descr, &PyProperty_Type) && !store) resolve_property(descr, out);
+    else if (Py_IS_TYPE(descr, &PyProperty_Type) && !store && type->tp_getattro == PyObject_GenericGetAttr)
+        resolve_property(descr, out); /* a getter that raises AttributeError would call __getattr__ */
 }
 
 /* --- other class attributes */
@@ -110,8 +111,19 @@ static bool known_nd_attribute(PyObject *name) {
     return false;
 }
 
+/* a Python class whose __getattr__ is asked for what object.__getattribute__ does not find */
+static bool has_fallback(PyTypeObject *type) {
+    if (type->tp_getattro == PyObject_GenericGetAttr || !bk_is_plain_class(type)) return false;
+    PyObject *key = PyUnicode_InternFromString("__getattribute__");
+    if (!key) PyErr_Clear();
+    bool usual = key && _PyType_Lookup(type, key) == _PyType_Lookup(&PyBaseObject_Type, key);
+    Py_XDECREF(key);
+    return usual;
+}
+
 static bool plain_access(PyTypeObject *type, bool store) {
-    return store ? type->tp_setattro == PyObject_GenericSetAttr : type->tp_getattro == PyObject_GenericGetAttr;
+    if (store) return type->tp_setattro == PyObject_GenericSetAttr;
+    return type->tp_getattro == PyObject_GenericGetAttr || has_fallback(type);
 }
 
 void bk_py_attr(bk_ticket *t, bk_obj *type_, bk_obj *name_, bool store, bk_attr *out) {

@@ -631,3 +631,113 @@ def operands_die(n):
         out.append(len(Held(Dies(i) if i > 30 else [i])))
         out.append(len(Dies.log))
     return out, Dies.log
+
+
+class Fallback:
+    kind = "class"
+
+    def __init__(self, n):
+        self.n = n
+
+    def __getattr__(self, name):
+        if name == "gone":
+            raise AttributeError("no " + name)
+        return name + "?"
+
+    def twice(self):
+        return self.n * 2
+
+    @property
+    def picky(self):
+        if self.n % 5 == 0:
+            raise AttributeError("picky")
+        return self.n
+
+
+class Slots:
+    __slots__ = ("a", "b")
+
+    def __getattr__(self, name):
+        return -1
+
+
+class Asked(Fallback):
+    """object.__getattribute__ is not what looks attributes up."""
+
+    def __getattribute__(self, name):
+        if name == "n":
+            return 7
+        return object.__getattribute__(self, name)
+
+
+@case((40,))
+def attributes_with_a_fallback(n):
+    """__getattr__ is asked for what is not found, and when a getter says that there is none."""
+    out = []
+    objects = [Fallback(i) for i in range(n)]
+    for i, o in enumerate(objects):
+        if i == 30:
+            del o.n
+        if i == 35:
+            o.kind = "instance"
+        out.append((o.n, o.kind, o.other))
+        if i != 30:
+            out.append((o.twice(), o.picky))
+        try:
+            out.append(o.gone)
+        except AttributeError as e:
+            out.append((str(e), e.name, e.obj is o))
+    return out
+
+
+@case((40,))
+def slots_with_a_fallback(n):
+    total = 0
+    for i in range(n):
+        s = Slots()
+        s.a = i
+        if i % 3:
+            s.b = i
+        total += s.a * 100 + s.b
+    return total
+
+
+@case((40,))
+def lookup_of_its_own(n):
+    out = []
+    a = Asked(3)
+    for i in range(n):
+        out.append((a.n, a.kind, a.other, a.twice()))
+    return out
+
+
+def changing_class():
+    class Changing:
+        def __init__(self):
+            self.n = 1
+
+        def __getattr__(self, name):
+            return 10
+
+    return Changing
+
+
+@case((60,))
+def fallback_comes_and_goes(n):
+    C = changing_class()
+    o, out = C(), []
+    for i in range(n):
+        if i == 20:
+            del C.__getattr__
+        if i == 30:
+            C.__getattr__ = lambda self, name: 20
+        if i == 40:
+            C.__getattribute__ = lambda self, name: 30
+        if i == 50:
+            del C.__getattribute__
+        out.append(o.n)
+        try:
+            out.append(o.missing)
+        except AttributeError as e:
+            out.append(str(e))
+    return out
