@@ -24,6 +24,7 @@ def _program_options(parser):
     watch.add_argument("--stdlib", action="store_true", help="the standard library too")
     watch.add_argument("--decorated", action="store_true", help="only functions with @backedge.jit")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE ...", help="run a module")
+    parser.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE ...", help="run this text")
     parser.add_argument("script", nargs="?", help="a Python file, a directory or zip file with __main__.py, or -")
     parser.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
 
@@ -125,8 +126,10 @@ def parse(argv):
         return options
     if options.module:
         options.script, *options.args = options.module
-    elif options.module == [] or options.script is None:
-        parser.error("the following arguments are required: script or -m module")
+    elif options.code:
+        options.script, *options.args = options.code
+    elif options.module == [] or options.code == [] or options.script is None:
+        parser.error("the following arguments are required: script, -m module or -c code")
     return options
 
 
@@ -137,7 +140,10 @@ def _run_program(options):
     if not options.decorated:
         _core.watch(_run.Filter(options.include, options.exclude, options.stdlib))
     try:
-        status = _run.run(bool(options.module), options.script, options.args, _imported_before)
+        if options.code:
+            status = _run.run_command(options.script, options.args, _imported_before)
+        else:
+            status = _run.run(bool(options.module), options.script, options.args, _imported_before)
     except _run.NoProgram as error:
         print(error, file=sys.stderr)
         return 2

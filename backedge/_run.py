@@ -107,6 +107,16 @@ def _importer(path):
     return None if path == "-" else pkgutil.get_importer(path)
 
 
+def run_command(text, args, imported_before):
+    """As `python -c TEXT` does; the status as `run` gives it."""
+    _set_argv(["-c", *args])
+    sys.orig_argv.insert(-len(args) or len(sys.orig_argv), text)
+    _set_path("")
+    forget_shadowed("", imported_before)
+    _fresh_main()
+    return _core.run_command(text + "\n")
+
+
 def run(module, target, args, imported_before):
     """Runs a script (or directory or zip file, or `-`), or a module. Its status; -1: an uncaught KeyboardInterrupt.
     SystemExit ends the process."""

@@ -204,6 +204,7 @@ static PyMethodDef methods[] = {
     {"watch", bk_watchall_set, METH_O,
      "watch(decide): watch all code for which decide(file name, module name) is true"},
     {"run_script", bk_run_script, METH_O, "run_script(path): run it as python would; the status, -1 interrupted"},
+    {"run_command", bk_run_command, METH_O, "run_command(text): run it as python -c would; the status, -1 interrupted"},
     {"run_module", bk_run_module, METH_VARARGS, "run_module(name, alter_argv): the same by runpy"},
     {"sample", bk_sample_set, METH_O, "sample(ms): look that often where the time goes; 0: no more"},
     {"passes", core_passes, METH_NOARGS, "names of the optimiser's passes"},

@@ -45,6 +45,48 @@ PyObject *bk_run_script(PyObject *self, PyObject *path) {
     return back(ts, h, limit, rc != 0);
 }
 
+/* as `python -c` does since 3.13: tracebacks show the command's lines. 0, or -1 with an exception set */
+static int show_lines(PyObject *code, PyObject *text, PyObject *name) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *linecache = PyImport_ImportModule("linecache");
+    PyObject *key = linecache && PyObject_HasAttrString(linecache, "_interactive_cache") ? code : name; /* 3.13.0: name */
+    PyObject *r = linecache ? PyObject_CallMethod(linecache, "_register_code", "OOO", key, text, name) : NULL;
+    Py_XDECREF(linecache);
+    Py_XDECREF(r);
+    return r ? 0 : -1;
+#else
+    (void)code, (void)text, (void)name;
+    return 0;
+#endif
+}
+
+static PyObject *eval_command(PyObject *text, PyObject *name) {
+    PyObject *main = PyImport_AddModule("__main__"); /* borrowed */
+    const char *utf8 = main ? PyUnicode_AsUTF8(text) : NULL;
+    if (!utf8 || PySys_Audit("cpython.run_command", "O", text) < 0) return NULL;
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    PyObject *code = Py_CompileStringObject(utf8, name, Py_file_input, &flags, -1), *r = NULL;
+    if (code && show_lines(code, text, name) == 0) r = PyEval_EvalCode(code, PyModule_GetDict(main), PyModule_GetDict(main));
+    Py_XDECREF(code);
+    return r;
+}
+
+PyObject *bk_run_command(PyObject *self, PyObject *text) {
+    PyThreadState *ts = PyThreadState_GET();
+    PyObject *name = PyUnicode_FromString("<string>");
+    (void)self;
+    if (!name) return NULL;
+    int limit = ts->py_recursion_limit;
+    hidden h = hide(ts);
+    PyObject *r = eval_command(text, name);
+    bool interrupted = !r && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    if (!r) PyErr_Print();
+    if (interrupted) _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+    Py_XDECREF(r);
+    Py_DECREF(name);
+    return back(ts, h, limit, !r);
+}
+
 PyObject *bk_run_module(PyObject *self, PyObject *args) {
     PyThreadState *ts = PyThreadState_GET();
     PyObject *name, *alter;

@@ -14,5 +14,6 @@ bool bk_watchall_start(bkp_frame *f, PyObject *code);
  * which shows its errors; nothing below can be seen on its stack. The status: 0, 1, or -1: by an uncaught
  * KeyboardInterrupt. SystemExit ends the process */
 PyObject *bk_run_script(PyObject *self, PyObject *path);
+PyObject *bk_run_command(PyObject *self, PyObject *text); /* as `python -c text` */
 PyObject *bk_run_module(PyObject *self, PyObject *args);
 #endif

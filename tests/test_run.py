@@ -156,6 +156,18 @@ def test_other_ways_to_name_a_program(tmp_path, name):
     both(tmp_path, ["-"], stdin=text)
 
 
+@pytest.mark.parametrize("name", ["what it sees", "frames", "raise", "exit 7", "interrupt", "own loops", "fork"])
+def test_a_command_cannot_tell(tmp_path, name):
+    text = textwrap.dedent(PROGRAMS[name]).replace("__file__", "__name__")
+    both(tmp_path, ["-c", text, "a", "-c", "--b"])
+
+
+def test_a_command_that_is_no_program(tmp_path):
+    both(tmp_path, ["-c", "1 +"])
+    done = python("-m", "backedge", "run", "-c", cwd=tmp_path)
+    assert done.returncode == 2 and "-c code" in done.stderr
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(tmp_path, method):
     (tmp_path / "p.py").write_text(
