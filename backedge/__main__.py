@@ -83,6 +83,15 @@ def _parser():
     _filter_options(dump)
     _program_options(dump)
 
+    events = command(
+        "trace-events",
+        "run a program and write when it recorded and compiled, for chrome://tracing and Perfetto",
+    )
+    events.add_argument("-o", "--output", metavar="FILE", default="trace.json", help="default: trace.json")
+    events.add_argument("--from", dest="logs", nargs="+", metavar="LOG", help="read logs instead (BACKEDGE_LOG)")
+    events.add_argument("--save", metavar="LOG", help="keep the log (%%d: process id)")
+    _program_options(events)
+
     report = command(
         "report",
         "run a program and write a page about it: one HTML file",
@@ -193,9 +202,17 @@ def profile(options):
     return _run_program(options)
 
 
+def trace_events(options):
+    from . import _profile, _trace_events
+
+    if options.logs:
+        return _profile.print_saved(options, _trace_events.write)
+    _finally(_profile.start(options, _writer(options), _trace_events.write, interval=0))
+    return _run_program(options)
+
+
 def dump(options):
     from . import _dump
-
 
     _core.keep_stages(_dump.kept_mask(options.stages))
     if options.min_share:
@@ -229,8 +246,8 @@ def main():
     if _core is None and options.command != "bisect":
         print("backedge is off in this interpreter, nothing can be seen", file=sys.stderr)
         return 1
-    actions = {"run": _run_program, "log": log, "profile": profile, "dump": dump, "report": report, "bisect": bisect}
-    action = actions[options.command]
+    actions = {"run": _run_program, "trace-events": trace_events}
+    action = actions.get(options.command) or globals()[options.command]
     try:
         return action(options) or 0
     except (OSError, _model.LogError) as error:

@@ -128,13 +128,13 @@ def print_table(logs, options, out):
             print(f"backedge: the log of process {log.header['pid']} was cut off", file=out)
 
 
-def print_saved(options):
+def print_saved(options, show=print_table):
     logs = [_model.read_log(path) for path in options.logs]
     if options.output:
         with open(options.output, "w") as out:
-            print_table(logs, options, out)
+            show(logs, options, out)
     else:
-        print_table(logs, options, sys.stderr)
+        show(logs, options, sys.stderr)
     return 0
 
 
@@ -155,14 +155,15 @@ def _remove(folder):
         pass  # a child still writes there: it is in the folder for temporary files
 
 
-def start(options, fd):
-    """Begins to profile this process; gives what prints the table at its end."""
+def start(options, fd, show=print_table, interval=None):
+    """Begins to profile this process (every `interval` ms); gives what prints the table, or what `show` makes of the
+    logs, at its end."""
     from . import _events
 
     folder = _new_folder()
     _core.log(options.save or os.path.join(folder, "%d.log"))
     _events.follow_workers()
-    _core.sample(options.interval)
+    _core.sample(options.interval if interval is None else interval)
 
     def finish():
         _core.sample(0)
@@ -174,8 +175,8 @@ def start(options, fd):
             try:
                 logs.append(_model.read_log(path))
             except _model.LogError as error:
-                print(f"backedge: {error}", file=out)
-        print_table(logs, options, out)
+                _text.write(2, f"backedge: {error}\n")
+        show(logs, options, out)
         if isinstance(out, io.StringIO):
             _text.write(fd, out.getvalue())
         else:

@@ -49,7 +49,8 @@ PyObject *bk_run_script(PyObject *self, PyObject *path) {
 static int show_lines(PyObject *code, PyObject *text, PyObject *name) {
 #if PY_VERSION_HEX >= 0x030D0000
     PyObject *linecache = PyImport_ImportModule("linecache");
-    PyObject *key = linecache && PyObject_HasAttrString(linecache, "_interactive_cache") ? code : name; /* 3.13.0: name */
+    PyObject *key =
+        linecache && PyObject_HasAttrString(linecache, "_interactive_cache") ? code : name; /* 3.13.0: name */
     PyObject *r = linecache ? PyObject_CallMethod(linecache, "_register_code", "OOO", key, text, name) : NULL;
     Py_XDECREF(linecache);
     Py_XDECREF(r);
@@ -66,7 +67,8 @@ static PyObject *eval_command(PyObject *text, PyObject *name) {
     if (!utf8 || PySys_Audit("cpython.run_command", "O", text) < 0) return NULL;
     PyCompilerFlags flags = _PyCompilerFlags_INIT;
     PyObject *code = Py_CompileStringObject(utf8, name, Py_file_input, &flags, -1), *r = NULL;
-    if (code && show_lines(code, text, name) == 0) r = PyEval_EvalCode(code, PyModule_GetDict(main), PyModule_GetDict(main));
+    if (code && show_lines(code, text, name) == 0)
+        r = PyEval_EvalCode(code, PyModule_GetDict(main), PyModule_GetDict(main));
     Py_XDECREF(code);
     return r;
 }

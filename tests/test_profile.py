@@ -1,10 +1,13 @@
 """backedge profile and backedge log: where the time went, and what happened."""
 
 import os
+import pty
 import re
+import subprocess
+import sys
 
 import pytest
-from test_run import python
+from test_run import PACKAGE, python
 
 from backedge import _model, _stages
 
@@ -188,3 +191,78 @@ def test_no_files_are_left(tmp_path):
     (tmp_path / "tmp").mkdir()
     profile(tmp_path, "native(100)", env={"TMPDIR": str(tmp_path / "tmp")})
     assert os.listdir(tmp_path / "tmp") == []
+
+
+# ---- rich: tables on a terminal --------------------------------------------------------------------------------------
+def on_a_terminal(tmp_path, log, **env):
+    """What `backedge profile --from LOG` prints where standard error is a terminal."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": PACKAGE, "COLUMNS": "200", "TERM": "xterm", **env}
+    command = [sys.executable, "-m", "backedge", "profile", "--from", str(log)]
+    done = subprocess.Popen(command, cwd=tmp_path, stdout=follower, stderr=follower, env=environment)
+    os.close(follower)
+    text = b""
+    try:
+        while part := os.read(leader, 10000):
+            text += part
+    except OSError:
+        pass  # the end, on Linux
+    os.close(leader)
+    assert done.wait() == 0, text
+    return text.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def saved_log(tmp_path):
+    profile(tmp_path, "native(2000)\nconsume(3000)", "--save", "saved")
+    return tmp_path / "saved"
+
+
+def cells(text):
+    return [line.split() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if "p.py:" in line]
+
+
+def test_tables_in_colour(tmp_path, saved_log):
+    pytest.importorskip("rich")
+    text = on_a_terminal(tmp_path, saved_log)
+    plain = on_a_terminal(tmp_path, saved_log, BACKEDGE_PLAIN="1")
+    assert "\x1b[32m" in text and "\x1b[" not in plain
+    assert cells(text) == cells(plain) != []
+
+
+def test_tables_without_rich(tmp_path, saved_log):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "rich.py").write_text("raise ImportError('there is no rich')\n")
+    text = on_a_terminal(tmp_path, saved_log, PYTHONPATH=f"{tmp_path / 'none'}:{PACKAGE}")
+    assert "\x1b[" not in text and cells(text)
+
+
+# ---- programs that end in other ways ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "body, status, cut",
+    [
+        ("os._exit(3)", 3, True),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -9, True),
+        ("sys.exit(4)", 4, False),
+        ("1 // 0", 1, False),
+        ("print(sys.stdin.read() == 'line')", 0, False),
+        ("os.fork() or os._exit(0)\nos.wait()", 0, False),
+    ],
+)
+def test_logs_of_programs_however_they_end(tmp_path, body, status, cut):
+    (tmp_path / "p.py").write_text(PROGRAM.format(body=f"import os, signal\nnative(2000)\n{body}"))
+    env = {"BACKEDGE_FIXED_ORDER": "1"}
+    done = python("-m", "backedge", "profile", "--save", "log", "p.py", cwd=tmp_path, env=env, stdin="line")
+    assert done.returncode == status
+    log = _model.read_log(tmp_path / "log")
+    (loop,) = [x for x in _model.loops_of_logs([log]).values() if x["function"] == "native" and x["line"] == 6]
+    assert log.cut == cut and loop["state"] == "compiled" and loop["code_bytes"] > 0
+    again = python("-m", "backedge", "profile", "--from", "log", cwd=tmp_path)
+    assert again.returncode == 0 and "p.py:6 native" in again.stderr and ("was cut off" in again.stderr) == cut
+
+
+def test_a_log_of_another_version_says_so(tmp_path):
+    (tmp_path / "old").write_text('{"event": "header", "backedge_log": 99}\n')
+    for command in ("profile", "log", "report", "trace-events"):
+        done = python("-m", "backedge", command, "--from", "old", cwd=tmp_path)
+        assert done.returncode == 2 and "a log of format 99" in done.stderr and "Traceback" not in done.stderr
