@@ -307,6 +307,16 @@ void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false
 bk_blk flow_split(bk_builder *b, bk_ref cond,
                   bool cold_else); /* BR: current block goes on when true; gives the else block */
 bk_state *state_copy(bk_builder *b, const bk_state *s);
+/* One side of a branch waits, with the state that is now, while the other is built. */
+typedef struct {
+    bk_state *st;
+    bk_val *saved;
+    uint32_t saved_sp;
+    uint16_t org;
+} bk_aside;
+bk_aside flow_aside(bk_builder *b, bk_blk now, bk_blk later); /* goes on in now */
+void flow_back(bk_builder *b, const bk_aside *a);             /* goes on where `later` was set aside */
+bool flow_outside(const bk_builder *b, uint32_t pc); /* is pc, of the outermost frame, outside the region's loop? */
 void flow_reset(bk_builder *b);
 void flow_continue(bk_builder *b, uint32_t pc); /* the instruction is done: pc is next, perhaps a merge */
 void flow_by_type(bk_builder *b); /* the operand on top, of unknown type: a way for each type that was recorded */

@@ -111,13 +111,11 @@ static void extreme_object(bk_builder *b, uint32_t n, int op, uint32_t best, uin
     bk_val x = v_num(args[best].type, args[best].num), y = v_num(args[next].type, args[next].num);
     build_compare(b, op, &y, &x, &better);
     bk_blk no = flow_split(b, better.num, false);
-    bk_state *other = state_copy(b, &b->st);
+    bk_aside other = flow_aside(b, b->st.blk, no);
     bool effects = b->effects;
     extreme_object(b, n, op, next, next + 1);
-    b->st = *other;
-    b->st.blk = no;
+    flow_back(b, &other);
     b->effects = effects;
-    b->ended = false;
     extreme_object(b, n, op, best, next + 1);
 }
 

@@ -244,7 +244,7 @@ static bk_val pair(bk_builder *b) {
 /* An exhausted iterator gives nothing again, so the interpreter may ask once more. */
 static void exhausted(bk_builder *b, bool mine, uint32_t target) {
     const bk_insn *in = insn(b);
-    bool outside = b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(TOPF(b)->flow, (uint32_t)b->rq.header, target);
+    bool outside = flow_outside(b, target);
     bool seen = prof(b)->taken || TOPF(b)->prof[in->target].visits;
     if (!mine || outside || !seen) {
         leave(b, outside || !mine ? BK_G_LOOP_END : BK_G_BRANCH);
@@ -274,20 +274,9 @@ bool quiet_foriter(bk_builder *b) {
            go = b->st.blk;
     b->fn->blocks[at].prob[0] = p->visits - p->taken + 1;
     b->fn->blocks[at].prob[1] = p->taken + 1;
-    bk_state *body = state_copy(b, &b->st);
-    bk_val *saved = b->saved;
-    uint32_t saved_sp = b->saved_sp, pc = TOPF(b)->pc;
-    uint16_t org = b->org;
-    b->st.blk = none;
+    bk_aside body = flow_aside(b, none, go);
     exhausted(b, mine, (uint32_t)in->target);
-    b->st = *body;
-    b->st.blk = go;
-    TOPF(b)->pc = pc;
-    b->saved = saved;
-    b->saved_sp = saved_sp;
-    b->snap_start = 0;
-    b->org = org;
-    b->ended = false;
+    flow_back(b, &body);
     did(b);
     push(b, items ? pair(b) : v_owned(NULL, r));
     b->result_of = items ? NULL : prof(b);

@@ -29,6 +29,26 @@ bk_state *state_copy(bk_builder *b, const bk_state *s) {
     return c;
 }
 
+bk_aside flow_aside(bk_builder *b, bk_blk now, bk_blk later) {
+    bk_aside a = {.st = state_copy(b, &b->st), .saved = b->saved, .saved_sp = b->saved_sp, .org = b->org};
+    a.st->blk = later;
+    b->st.blk = now;
+    return a;
+}
+
+void flow_back(bk_builder *b, const bk_aside *a) {
+    b->st = *a->st;
+    b->saved = a->saved;
+    b->saved_sp = a->saved_sp;
+    b->org = a->org;
+    b->snap_start = 0;
+    b->ended = false;
+}
+
+bool flow_outside(const bk_builder *b, uint32_t pc) {
+    return b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(b->st.f[0].flow, (uint32_t)b->rq.header, pc);
+}
+
 void begin_insn(bk_builder *b, uint32_t pc) {
     bk_bframe *f = TOPF(b);
     f->pc = pc;
@@ -584,7 +604,7 @@ static void jump_to(bk_builder *b, bk_blk to) {
 void flow_goto(bk_builder *b, uint32_t pc, bool back) {
     bk_bframe *f = TOPF(b);
     f->pc = pc;
-    if (b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(f->flow, (uint32_t)b->rq.header, pc)) {
+    if (flow_outside(b, pc)) {
         leave_at(b, pc, BK_G_LOOP_END);
         return;
     }
@@ -638,7 +658,7 @@ void flow_continue(bk_builder *b, uint32_t pc) {
     if (f->flow->merge[pc]) {
         begin_insn(b, pc);
         flow_goto(b, pc, false);
-    } else if (b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(f->flow, (uint32_t)b->rq.header, pc)) {
+    } else if (flow_outside(b, pc)) {
         begin_insn(b, pc);
         leave_at(b, pc, BK_G_LOOP_END);
     }

@@ -194,14 +194,10 @@ static void generic_foriter(bk_builder *b) {
     unknown_begin(b);
     bk_ref r = CALLH(b, BK_H_iternext, opnd(b, 1));
     bk_blk none = flow_split(b, E(b, BK_NE, r, KP(b, NULL)), false), go = b->st.blk;
-    bk_state *body = state_copy(b, &b->st);
-    bk_val *saved = b->saved;
-    uint32_t saved_sp = b->saved_sp, pc = TOPF(b)->pc;
-    uint16_t org = b->org;
+    bk_aside body = flow_aside(b, none, go);
     /* exhausted (it must not be asked again, so behind the loop), or an exception */
-    b->st.blk = none;
     raise_unless(b, E(b, BK_NOT, Ecall(b, BK_H_has_error, 0, NULL), 0));
-    bool outside = b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(TOPF(b)->flow, (uint32_t)b->rq.header, target);
+    bool outside = flow_outside(b, target);
     bool mine = !top(b, 1)->clean, seen = prof(b)->taken || TOPF(b)->prof[target].visits;
     if (mine) drop_operands(b, 1);
     else pop(b);
@@ -213,14 +209,7 @@ static void generic_foriter(bk_builder *b) {
         begin_insn(b, target);
         flow_goto(b, target, false);
     }
-    b->st = *body;
-    b->st.blk = go;
-    TOPF(b)->pc = pc;
-    b->saved = saved;
-    b->saved_sp = saved_sp;
-    b->snap_start = 0;
-    b->org = org;
-    b->ended = false;
+    flow_back(b, &body);
     b->unknown = true;
     b->effects = true;
     push(b, v_owned(NULL, r));

@@ -59,7 +59,6 @@ static bool seen_none(const bk_prof *p) {
 /* all keys are there; otherwise leaves, or goes on with None if recording saw that */
 static void all_there(bk_builder *b, const bk_val *values) {
     uint32_t next = insn(b)->next;
-    uint16_t org = b->org;
     for (int i = 0; i < values->nkids; i++) {
         bk_ref have = E(b, BK_NE, values->kids[i].box, KP(b, NULL));
         if (!seen_none(prof(b))) {
@@ -67,15 +66,11 @@ static void all_there(bk_builder *b, const bk_val *values) {
             continue;
         }
         bk_blk none = flow_split(b, have, false), go = b->st.blk;
-        bk_state *rest = state_copy(b, &b->st);
-        b->st.blk = none;
+        bk_aside rest = flow_aside(b, none, go);
         guard(b, CALLH(b, BK_H_dict_lacks, top(b, 2)->box, KP(b, bk_py_item(top(b, 1)->konst, i))), BK_G_VALUE);
         push(b, v_konst(b, bk_types.t_none));
         flow_goto(b, next, false);
-        b->st = *rest;
-        b->st.blk = go;
-        b->org = org;
-        b->ended = false;
+        flow_back(b, &rest);
     }
 }
 

@@ -151,7 +151,7 @@ bool build_stop(bk_builder *b) {
     pop(b); /* the iterator; one that the real frame holds goes when native code is left */
     uint32_t target = (uint32_t)insn(b)->target;
     TOPF(b)->pc = target;
-    bool outside = b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(TOPF(b)->flow, (uint32_t)b->rq.header, target);
+    bool outside = flow_outside(b, target);
     if (!mine || outside) leave_at(b, target, outside ? BK_G_LOOP_END : BK_G_BRANCH);
     else {
         begin_insn(b, target);

@@ -369,13 +369,9 @@ bool build_foriter(bk_builder *b) {
     b->fn->blocks[at].prob[0] = p->visits - p->taken + 1;
     b->fn->blocks[at].prob[1] = p->taken + 1;
     uint32_t target = (uint32_t)in->target;
-    bool outside = b->st.n == 1 && b->rq.header >= 0 && !bk_in_body(TOPF(b)->flow, (uint32_t)b->rq.header, target);
+    bool outside = flow_outside(b, target);
     bool seen = p->taken || TOPF(b)->prof[target].visits;
-    bk_state *body = state_copy(b, &b->st);
-    bk_val *saved = b->saved;
-    uint32_t saved_sp = b->saved_sp, pc = TOPF(b)->pc;
-    uint16_t org = b->org;
-    b->st.blk = done;
+    bk_aside body = flow_aside(b, done, go);
     if (outside || it.obj || !seen) leave(b, outside || it.obj ? BK_G_LOOP_END : BK_G_BRANCH);
     else {
         drop_iterator(b, target);
@@ -383,14 +379,8 @@ bool build_foriter(bk_builder *b) {
         begin_insn(b, target);
         flow_goto(b, target, false);
     }
-    b->st = *body;
-    b->st.blk = go;
-    TOPF(b)->pc = pc;
-    b->saved = saved;
-    b->saved_sp = saved_sp;
-    b->snap_start = 0;
-    b->effects = b->ended = false;
-    b->org = org;
+    flow_back(b, &body);
+    b->effects = false;
     bk_val v = iter_step(b, &it, true);
     *top(b, 1) = it;
     push(b, v);
