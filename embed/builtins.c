@@ -37,11 +37,20 @@ static void insert(PyObject *o, const entry *e) {
     table[i].e = e;
 }
 
+static bool is_ufunc(PyObject *o, const char *name) {
+    PyObject *found = NULL;
+    if (strcmp(Py_TYPE(o)->tp_name, "numpy.ufunc") == 0) found = PyObject_GetAttrString(o, "__name__");
+    bool same = found && PyUnicode_Check(found) && bk_py_str_is(found, name);
+    Py_XDECREF(found);
+    return same;
+}
+
 /* a C function of that module and name, or a static type of that name: not what a program put in its place */
 static bool is_genuine(PyObject *o, const entry *e) {
     if (PyType_Check(o))
         return !(((PyTypeObject *)o)->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
                strcmp(((PyTypeObject *)o)->tp_name, e->name) == 0;
+    if (strcmp(e->module, "numpy") == 0) return is_ufunc(o, e->name);
     if (!PyCFunction_CheckExact(o)) return false;
     PyObject *module = ((PyCFunctionObject *)o)->m_module;
     return strcmp(((PyCFunctionObject *)o)->m_ml->ml_name, e->name) == 0 && module && PyUnicode_Check(module) &&
@@ -79,11 +88,12 @@ static void fill_methods(void) {
 
 /* fills in what is loaded by now and was not before */
 static void fill(void) {
-    static const char *const names[] = {"builtins", "math", "cmath"};
-    static bool done[3];
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"builtins", "math", "cmath", "numpy"};
+    static bool done[4];
+    for (int i = 0; i < 4; i++) {
         PyObject *module = done[i] ? NULL : bk_loaded_module(names[i]);
         if (!module) continue;
+        if (i == 3 && !bk_types.t_ndarray) continue; /* it may still be importing itself */
         fill_module(names[i], PyModule_GetDict(module));
         if (i == 0) fill_methods();
         done[i] = true;
@@ -97,7 +107,7 @@ const char *bk_py_builtin_name(bk_obj *callable) {
         fill();
         i = bucket_of(callable);
     }
-    if (!table[i].object) return NULL;
+    if (!table[i].object) return bk_py_np_typenum(callable) >= 0 ? "numpy.type" : NULL;
     const entry *e = table[i].e;
     return !e->method && strcmp(e->module, "builtins") == 0 ? e->name : e->text;
 }

@@ -479,6 +479,10 @@ bool build_builtin(bk_builder *b, const char *name, bk_obj *callable, uint32_t n
         learn_operands(b, &c, 2);
         return build_math(b, &c, name + 5);
     }
+    if (!strncmp(name, "numpy.", 6)) {
+        learn_operands(b, &c, 2);
+        return build_np_call(b, name + 6, callable, &c);
+    }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(name, known[i].name)) continue;
         learn_operands(b, &c, known[i].learn);

@@ -32,4 +32,6 @@ bool str_chr(bk_builder *b, const bk_call *c);
 
 /* name without "math."; false: no fast path */
 bool build_math(bk_builder *b, const bk_call *c, const char *name);
+/* a NumPy scalar type, or the ufunc of that name (without "numpy."); false: no fast path */
+bool build_np_call(bk_builder *b, const char *name, bk_obj *callable, const bk_call *c);
 #endif

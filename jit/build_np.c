@@ -238,8 +238,7 @@ static bk_ref as_int(bk_builder *b, bk_val *v, int tn) {
     return n;
 }
 
-/* v as NumPy's setitem converts it to tn; false: no fast path */
-static bool converted(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) {
+bool np_convert(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) {
     *im = 0;
     switch (np_dtypes[tn].kind) {
     case NK_BOOL: *re = as_bool(b, v); break;
@@ -261,7 +260,7 @@ bool np_setitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *v) {
     if (v->kind != V_VAL || !v->type || !fits(v) || !n || !is_indexed(b, a, &array, i, &have)) return false;
     if (have + n != array.nd.ndim || !array.nd.writeable) return false;
     const np_dtype *d = &np_dtypes[array.nd.typenum];
-    if (!converted(b, v, array.nd.typenum, &re, &im)) return false;
+    if (!np_convert(b, v, array.nd.typenum, &re, &im)) return false;
     check_indices(b, &array, kids, n, i, have);
     place at = element(b, &array, i);
     check_release(b, a);

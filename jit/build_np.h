@@ -36,4 +36,8 @@ bk_ref np_single(bk_builder *b, bk_val *v); /* real numbers as float32 the way N
 bk_ref np_in_range(bk_builder *b, bk_ref n, int tn); /* the signed i64 n is a value of the integer type tn */
 /* real and imaginary part of any number in the precision of tn (NP_CFLOAT, NP_CDOUBLE); false: no way */
 bool np_parts(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im);
+/* the type of an operation on two numbers, one of them NumPy's; -1: no fast path */
+int np_result_type(const bk_val *x, const bk_val *y);
+/* v as NumPy's setitem and scalar types convert it to tn; im: 0 unless complex; false: no fast path */
+bool np_convert(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im);
 #endif

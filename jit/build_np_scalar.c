@@ -125,7 +125,7 @@ static int promote_weak(int a, const bk_val *py) {
     }
 }
 
-static int result_type(const bk_val *x, const bk_val *y) {
+int np_result_type(const bk_val *x, const bk_val *y) {
     int tx = bk_py_np_typenum(x->type), ty = bk_py_np_typenum(y->type);
     if (tx < 0) return promote_weak(ty, x);
     return ty < 0 ? promote_weak(tx, y) : promote(tx, ty);
@@ -293,7 +293,7 @@ static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, int tn, 
 
 bool np_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     if (!fits(x) || !fits(y)) return false;
-    int tn = result_type(x, y), tx = bk_py_np_typenum(x->type), ty = bk_py_np_typenum(y->type);
+    int tn = np_result_type(x, y), tx = bk_py_np_typenum(x->type), ty = bk_py_np_typenum(y->type);
     if (tn < 0) return false;
     bool direct = tn == tx || tn == ty;
     switch (np_dtypes[tn].kind) {
@@ -353,7 +353,7 @@ bool np_compare(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
         if (!np_is_2() && is_u64(x) != is_u64(y)) return false; /* compared as doubles there */
         c = compare_ints(b, op, x, y);
     } else {
-        int tn = result_type(x, y);
+        int tn = np_result_type(x, y);
         if (tn < 0) return false;
         if (np_dtypes[tn].kind == NK_COMPLEX) {
             if (!compare_complex(b, op, x, y, tn, &c)) return false;

@@ -135,6 +135,56 @@ def test_unary(kind, op):
     check_source(source, args=args, compiled=False, rounds=1)
 
 
+CALLED = """
+    import numpy as np
+
+    def run(a):
+        out = []
+        for i in range(len(a)):
+            x = a[i]
+            out.append({call})
+        return out
+"""
+
+
+def check_call(call, kind):
+    a = values(kind)
+    usual = [a[i] for i in range(20)]
+    edges = PYTHON[kind] if kind in PYTHON else list(np.unique(a[40:]))
+    args = [(usual,), *((usual + [x] + usual,) for x in edges)]
+    check_source(CALLED.format(call=call), args=args, compiled=False, rounds=1)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["f8", "f4", "i8", "i2", "u1", "u8", "?", "D", "int", "float", "bool"])
+@pytest.mark.parametrize("target", DTYPES)
+def test_scalar_type(target, kind):
+    check_call(f"(np.dtype('{target}').type(x), np.{np.dtype(target).type.__name__}(x))", kind)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [*DTYPES, *PYTHON])
+@pytest.mark.parametrize(
+    "name", "sqrt floor ceil trunc rint fabs absolute isnan isinf isfinite minimum maximum".split()
+)
+def test_ufunc_of_scalars(name, kind):
+    if name in ("minimum", "maximum"):
+        for other in ("a[-1 - i]", "1", "2.5", "np.float64(1.5)", "np.int16(3)"):
+            check_call(f"np.{name}(x, {other})", kind)
+    else:
+        check_call(f"np.{name}(x)", kind)
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4"])
+@pytest.mark.parametrize("call", ["np.sqrt(x)", "np.float32(x)", "np.abs(x)", "np.maximum(x, x)", "np.int64(x)"])
+def test_no_boxes_in_calls(call, kind):
+    trace = trace_of(
+        f"def run(a):\n    for i in range(len(a)):\n        x = a[i]\n        y = {call}\n", np.full(40, 3, kind)
+    )
+    for residual in ("call(", "arg_set", "box_np"):
+        assert residual not in trace
+
+
 STORE = """
     def run(out, b):
         for i in range(len(b)):

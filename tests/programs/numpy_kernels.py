@@ -250,3 +250,37 @@ def narrow_sums_and_differences(a, b, out):
         x = a[i] * a[i]
         out[i] = x
     return out, x
+
+
+@case(
+    lambda: (np.arange(400, dtype="f4").reshape(20, 20) / 7, np.arange(9, dtype="f4").reshape(3, 3), np.float32),
+    lambda: (np.arange(400, dtype="f4").reshape(20, 20) / 7, np.full((3, 3), 1e37, "f4"), np.float32),
+    lambda: (np.arange(400).reshape(20, 20), np.arange(9).reshape(3, 3), np.int64),
+)
+def convolution(a, k, zero):
+    n, m = a.shape
+    out = np.zeros((n - 2, m - 2), a.dtype)
+    for i in range(n - 2):
+        for j in range(m - 2):
+            s = np.float32(0) if zero is np.float32 else np.int64(0)
+            for u in range(3):
+                for v in range(3):
+                    s += a[i + u, j + v] * k[u, v]
+            out[i, j] = s
+    return out
+
+
+@case((np.arange(90.0).reshape(30, 3) % 7,))
+def distances(x):
+    n = x.shape[0]
+    out = np.zeros((n, n))
+    least = np.float64(1e9)
+    for i in range(n):
+        for j in range(n):
+            s = 0.0
+            for k in range(3):
+                d = x[i, k] - x[j, k]
+                s += d * d
+            out[i, j] = np.sqrt(s)
+            least = np.minimum(least, np.abs(out[i, j] - 2.5))
+    return out, least
