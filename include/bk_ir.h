@@ -70,7 +70,8 @@ enum {
     BK_F_HOISTED = 4,
     BK_F_FPCHECK = 8,
     BK_F_ONESIDED = 16
-}; /* FPCHECK: a NumPy warning test (FFINITE guard). ONESIDED: its snapshot is right only where it fails by itself */
+}; /* FPCHECK: a NumPy warning test (of FFINITE, or that an int fits its type). ONESIDED: its snapshot is right only
+      where it fails by itself */
 
 typedef struct {
     uint8_t op;     /* bk_op */
@@ -301,7 +302,8 @@ typedef struct {
 typedef struct {
     uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred;
 } bk_optstats;
-#define BK_PASSES(X) X(latch) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(ifconv) X(last) X(dce) X(refs)
+#define BK_PASSES(X)                                                                                                   \
+    X(latch) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(ifconv) X(last) X(dce) X(refs) X(sink)
 int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx);
 /* one pass by name, for tests and bisecting; -1: no such pass */

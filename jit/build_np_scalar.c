@@ -169,7 +169,8 @@ static bk_ref int_arith(bk_builder *b, int op, bk_ref p, bk_ref q, int tn) {
     if (d->bits == 64 && d->kind == NK_UINT) return u64_arith(b, op, p, q);
     if (d->bits == 64) return Eguarded(b, op == ADD ? BK_ADDOV : op == SUB ? BK_SUBOV : BK_MULOV, p, q, BK_G_OVERFLOW);
     bk_ref r = E(b, op == ADD ? BK_ADD : op == SUB ? BK_SUB : BK_MUL, p, q);
-    guard(b, np_in_range(b, r, tn), BK_G_OVERFLOW);
+    bk_ref g = Eguarded(b, BK_GUARD, np_in_range(b, r, tn), 0, BK_G_OVERFLOW);
+    b->fn->ins[g].flags |= BK_F_FPCHECK; /* NumPy would warn */
     return r;
 }
 

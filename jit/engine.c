@@ -18,8 +18,8 @@
  * time, found nothing more on the benchmarks and made one of them slower (1.8 times). */
 #define PIPELINE_LOOPS                                                                                                 \
     "function(early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                            \
-    "loop-mssa(loop-rotate,licm),simplifycfg," IC ",loop(indvars,loop-deletion),gvn,dse,loop-vectorize," IC            \
-    ",simplifycfg)"
+    "loop-mssa(loop-rotate,licm),simplifycfg," IC                                                                      \
+    ",loop(indvars,loop-deletion),gvn,dse,lower-switch,loop-vectorize," IC ",simplifycfg)"
 #define PIPELINE_PLAIN                                                                                                 \
     "function(early-cse<memssa>,simplifycfg," IC ","                                                                   \
     "loop-mssa(loop-rotate,licm),simplifycfg," IC ",gvn,dse," IC ",simplifycfg)"

@@ -43,10 +43,10 @@ int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx) {
     /* Range analysis leaves constants and dead conditions; hoisting leaves equal guards in the preheaders, and facts
      * there that range analysis can use inside. Cleaning up is cheap, a loop that keeps a guard is not. */
-    static const uint8_t order[] = {PASS_latch, PASS_fold,   PASS_cse,  PASS_range, PASS_fold,    PASS_hoist,
-                                    PASS_cse,   PASS_range,  PASS_fold, PASS_hoist, PASS_refs,    PASS_fold,
-                                    PASS_dce,   PASS_ifconv, PASS_refs, PASS_strip, PASS_fpdefer, PASS_last,
-                                    PASS_fold,  PASS_cse,    PASS_dce};
+    static const uint8_t order[] = {PASS_latch, PASS_fold,  PASS_cse,    PASS_range, PASS_fold,  PASS_hoist,
+                                    PASS_cse,   PASS_range, PASS_fold,   PASS_hoist, PASS_refs,  PASS_fold,
+                                    PASS_dce,   PASS_sink,  PASS_ifconv, PASS_refs,  PASS_strip, PASS_fpdefer,
+                                    PASS_last,  PASS_fold,  PASS_cse,    PASS_dce};
     bk_optstats none = {0};
     bool hoisted = true;
     for (size_t i = 0; i < sizeof order; i++) {

@@ -84,4 +84,5 @@ bool bk_pass_ifconv(bk_opt *o);
 bool bk_pass_last(bk_opt *o);
 bool bk_pass_dce(bk_opt *o);
 bool bk_pass_refs(bk_opt *o);
+bool bk_pass_sink(bk_opt *o);
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SUMS = 8, MAX_SIDES = 8 };
+enum { MAX_SUMS = 8, MAX_SIDES = 8, MAX_NARROW_BLOCKS = 16 };
 
 typedef struct {
     bk_opt *o;
@@ -28,6 +28,7 @@ typedef struct {
     bk_ref isums[MAX_SUMS]; /* header phis that are sums of ints */
     uint32_t nisums;
     bool ints;               /* there are overflow checks */
+    bool narrow;             /* there are tests that an int fits a type of fewer bits */
     bk_blk sides[MAX_SIDES]; /* blocks outside that leave from inside the body */
     uint32_t nsides;
 } defer;
@@ -38,6 +39,7 @@ static bool check_ins(defer *x, bk_ref r) {
     case BK_GUARD:
         if (!(in->flags & BK_F_FPCHECK)) return false;
         x->nguards++;
+        if (in->imm == BK_G_OVERFLOW) x->ints = x->narrow = true;
         return true;
     case BK_ADDOV:
     case BK_SUBOV:
@@ -95,11 +97,39 @@ static bool sums_ints(const defer *x, bk_ref phi) {
            uses_inside(x, next) == 1;
 }
 
+/* Until its test is made, an int that should fit fewer bits may be anything: not a divisor, nor a distance of shifts
+ * that was proven good by that test. Addresses are of unit steps (log_pays). */
+static bool survives_anything(const bk_fn *f, bk_ref r) {
+    const bk_ins *in = &f->ins[r];
+    switch (in->op) {
+    case BK_IDIV:
+    case BK_IMOD:
+    case BK_UDIV:
+    case BK_UREM:
+    case BK_SHL:
+    case BK_SAR:
+    case BK_SHR: return bk_is_ki(f, in->b) && f->ins[in->b].imm > 0;
+    case BK_F2I:
+    case BK_CTZ:
+    case BK_CLZ: return false;
+    default: return true;
+    }
+}
+
+static bool all_survive(const defer *x) {
+    const bk_fn *f = x->f;
+    for (uint32_t i = 0; i < x->l->nblocks; i++)
+        for (uint32_t k = 0; k < f->blocks[x->l->blocks[i]].nins; k++)
+            if (!survives_anything(f, f->blocks[x->l->blocks[i]].ins[k])) return false;
+    return true;
+}
+
 /* Deferred overflow checks cost more than they save in a loop that stays scalar. */
 static bool vectors_likely(const defer *x) {
     const bk_fn *f = x->f;
     const bk_block *h = &f->blocks[x->l->head];
-    if (x->nsides || !log_pays(x) || !h->most || h->most > 1024 || x->l->nblocks > 2) return false;
+    if (x->nsides || !log_pays(x) || !h->most || h->most > 1024) return false;
+    if (x->narrow ? x->l->nblocks > MAX_NARROW_BLOCKS || !all_survive(x) : x->l->nblocks > 2) return false;
     for (uint32_t i = 0; i < h->nins && f->ins[h->ins[i]].op == BK_PHI; i++) {
         bk_ref phi = h->ins[i], next = f->args[f->ins[phi].a + 1];
         bk_iv iv;
@@ -253,6 +283,60 @@ static bk_ref uncheck(defer *x, bk_blk b, uint32_t *at, bk_ref r) {
     return put(x, b, at, BK_SHR, put(x, b, at, BK_AND, one, two), bk_ki(f, 63));
 }
 
+/* the value that guard r tests to fit an unsigned type of `bits` bits, 0 if it is no such guard */
+static bk_ref fits_unsigned(const bk_fn *f, bk_ref r, int64_t *bits) {
+    const bk_ins *in = &f->ins[r], *c = &f->ins[in->a];
+    if (in->op != BK_GUARD || !(in->flags & BK_F_FPCHECK) || c->op != BK_EQ) return 0;
+    for (int k = 0; k < 2; k++) {
+        const bk_ins *low = &f->ins[k ? c->a : c->b];
+        bk_ref v = k ? c->b : c->a;
+        if (low->op == BK_ZEXT && low->a == v) {
+            *bits = low->imm;
+            return v;
+        }
+    }
+    return 0;
+}
+
+static bool unsigned_load(const bk_ins *in) {
+    return in->op == BK_LOAD && (in->mt == BK_M_U8 || in->mt == BK_M_U16 || in->mt == BK_M_U32);
+}
+
+/* does a later guard of the block test v plus something that is not negative for the same bits? */
+static bool adds_up(const bk_fn *f, bk_blk b, uint32_t at, bk_ref v, int64_t bits) {
+    const bk_block *bl = &f->blocks[b];
+    for (uint32_t i = at + 1; i < bl->nins; i++) {
+        int64_t too;
+        bk_ref w = fits_unsigned(f, bl->ins[i], &too);
+        const bk_ins *in = &f->ins[w];
+        if (!w || too != bits || in->op != BK_ADD) continue;
+        if ((in->a == v && unsigned_load(&f->ins[in->b])) || (in->b == v && unsigned_load(&f->ins[in->a]))) return true;
+    }
+    return false;
+}
+
+/* what is not 0 if guard r fails, computed where it stands; 0: nothing, as a later guard fails too */
+static bk_ref narrow_bad(defer *x, bk_blk b, uint32_t *at, bk_ref r) {
+    bk_fn *f = x->f;
+    int64_t bits;
+    bk_ref v = fits_unsigned(f, r, &bits);
+    if (!v) return sign_of_bad(x, b, at, 0, f->ins[r].a);
+    return adds_up(f, b, *at, v, bits) ? 0 : put(x, b, at, BK_SHR, v, bk_ki(f, bits));
+}
+
+/* What was proven not to wrap may do so before the tests are made; the loop's own counters do not depend on them. */
+static void drop_proofs(defer *x) {
+    bk_fn *f = x->f;
+    bk_iv iv;
+    for (uint32_t i = 0; i < x->l->nblocks; i++)
+        for (uint32_t k = 0; k < f->blocks[x->l->blocks[i]].nins; k++) {
+            bk_ins *in = &f->ins[f->blocks[x->l->blocks[i]].ins[k]];
+            bool counter =
+                (f->ins[in->a].op == BK_PHI && bk_iv_get(x->l, in->a, x->body, &iv) && iv.fixed && bk_is_ki(f, in->b));
+            if (!counter) in->flags &= (uint8_t)~BK_F_NSW;
+        }
+}
+
 static void collect(defer *x, bk_blk b, bk_ref bad) {
     bk_fn *f = x->f;
     for (uint32_t i = 0; i < f->blocks[b].nins && !f->oom; i++) {
@@ -266,6 +350,11 @@ static void collect(defer *x, bk_blk b, bk_ref bad) {
         if (f->ins[r].op != BK_GUARD) continue;
         bk_drop(x->o, r);
         x->o->st->fpdeferred++;
+        if (f->ins[r].imm == BK_G_OVERFLOW) {
+            bk_ref over = narrow_bad(x, b, &i, r);
+            if (over) bad = put(x, b, &i, BK_OR, bad, over);
+            continue;
+        }
         bk_ref v = tested(f, r);
         if (v && (covered(f, b, i, v) || sums_up(x, v))) continue;
         bad = put(x, b, &i, BK_OR, bad, sign_of_bad(x, b, &i, v, f->ins[r].a));
@@ -347,6 +436,7 @@ static bool defer_tests(defer *x) {
     if (x->stores && !bk_undo_plan(&u, x->l, x->body)) return true;
     x->out = calloc(x->f->nblocks, sizeof *x->out);
     if (!x->out) return false;
+    if (x->narrow) drop_proofs(x);
     collect_all(x, x->l->blocks, x->l->nblocks);
     if (x->f->oom) return false;
     if (x->stores) test_or_undo(x, &u);

@@ -284,3 +284,79 @@ def distances(x):
             out[i, j] = np.sqrt(s)
             least = np.minimum(least, np.abs(out[i, j] - 2.5))
     return out, least
+
+
+def board(dtype, big=0, at=(0, 0)):
+    a = (np.arange(40 * 70).reshape(40, 70) * 7 % 11 < 4).astype(dtype)
+    a[at] = big
+    return a
+
+
+@case(
+    lambda: (board("u1"), board("u1"), 4),
+    lambda: (board("u1", 250, (30, 50)), board("u1"), 2),
+    lambda: (board("i1", 125, (30, 50)), board("i1"), 2),
+    lambda: (board("u2", 65534, (30, 50)), board("u2"), 2),
+    lambda: (board("i4", 2**31 - 3, (30, 50)), board("u1"), 2),
+    lambda: (board("u4", 2**32 - 3, (30, 50)), board("i8"), 2),
+    lambda: (board("i8", 2**63 - 3, (30, 50)), board("i8"), 2),
+)
+def life(a, b, rounds):
+    n, m = a.shape
+    for r in range(rounds):
+        for i in range(1, n - 1):
+            for j in range(1, m - 1):
+                s = (
+                    a[i - 1, j - 1] + a[i - 1, j] + a[i - 1, j + 1] + a[i, j - 1]
+                    + a[i, j + 1] + a[i + 1, j - 1] + a[i + 1, j] + a[i + 1, j + 1]
+                )
+                if s == 3 or (s == 2 and a[i, j]):
+                    b[i, j] = 1
+                else:
+                    b[i, j] = 0
+        a, b = b, a
+    return a, b, s
+
+
+@case(
+    *[lambda t=t, late=late: (np.r_[np.arange(2500) % 9 + 1, late].astype(t), np.zeros(2501, t))
+      for t in ("u1", "i1", "u2", "i4") for late in (0, 1, 120)]
+)
+def narrow_products_and_quotients(a, out):
+    top = a[0] * 20
+    for i in range(len(a)):
+        d = a[i] - 1
+        out[i] = top // (d + 1) + a[i] * a[i] - d
+    for i in range(len(a)):
+        d = a[i] + a[i]
+        if d > 9:
+            out[i] = (d << 1) - d
+        else:
+            out[i] = d * 3 - 1
+    for i in range(len(a)):
+        out[i] = (a[i] * a[i] - a[i]) * 2
+    return out, d
+
+
+@case(
+    lambda: (np.arange(3000.0) % 7 - 3, np.zeros(3000), 1e300),
+    lambda: (np.r_[np.arange(2500.0) % 7 - 3, 1e10], np.zeros(2501), 1e300),
+    lambda: (np.r_[np.arange(2500.0) % 7 - 3, np.nan, 1.0], np.zeros(2502), 2),
+)
+def stores_on_both_sides(a, out, k):
+    n = 0
+    for i in range(len(a)):
+        if a[i] > 0:
+            out[i] = a[i] * k
+            n += 1
+        elif a[i] > -2:
+            out[i] = a[i]
+        else:
+            out[i] = -k
+    for i in range(len(a)):
+        if a[i] > 0:
+            out[i] += out[i]
+        else:
+            out[i] = n
+            out[i] -= 1
+    return out, n
