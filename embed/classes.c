@@ -72,3 +72,21 @@ bk_obj *bk_py_super_method(bk_ticket *t, bk_obj *cls, bk_obj *type, bk_obj *name
     PyObject *v = next_in_order(type, cls, name);
     return v && (PyFunction_Check(v) || Py_IS_TYPE(v, &PyMethodDescr_Type)) ? v : NULL;
 }
+
+/* ---- LOAD_SPECIAL: found on the type, whatever the instance has ---- */
+static PyObject *with_method(PyTypeObject *type, int64_t which) {
+    static PyObject *names[2]; /* kept for good */
+    if (which < 0 || which > 1) return NULL;
+    if (!names[which] && !(names[which] = PyUnicode_InternFromString(which ? "__exit__" : "__enter__"))) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *v = _PyType_Lookup(type, names[which]);
+    return v && (PyFunction_Check(v) || Py_IS_TYPE(v, &PyMethodDescr_Type)) ? v : NULL;
+}
+
+bk_obj *bk_py_with_method(bk_ticket *t, bk_obj *type, int which) {
+    return bk_assume_type(t, type) ? with_method(type, which) : NULL;
+}
+
+void *bk_h_with_method(void *o, int64_t which) { return with_method(Py_TYPE((PyObject *)o), which); }

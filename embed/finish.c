@@ -123,10 +123,10 @@ static PyObject *length_of(PyObject *r) {
     PyObject *n = PyNumber_Index(r);
     Py_DECREF(r);
     if (!n) return NULL;
-    int sign = _PyLong_Sign(n);
-    Py_ssize_t len = sign < 0 ? -1 : PyNumber_AsSsize_t(n, PyExc_OverflowError);
+    bool negative = _PyLong_IsNegative((PyLongObject *)n);
+    Py_ssize_t len = negative ? -1 : PyNumber_AsSsize_t(n, PyExc_OverflowError);
     Py_DECREF(n);
-    if (sign < 0) PyErr_SetString(PyExc_ValueError, "__len__() should return >= 0");
+    if (negative) PyErr_SetString(PyExc_ValueError, "__len__() should return >= 0");
     return len < 0 ? NULL : PyLong_FromSsize_t(len);
 }
 

@@ -244,6 +244,16 @@ static Py_complex quotient(double ar, double ai, double br, double bi) {
 double bk_h_c_quot_re(double ar, double ai, double br, double bi) { return quotient(ar, ai, br, bi).real; }
 double bk_h_c_quot_im(double ar, double ai, double br, double bi) { return quotient(ar, ai, br, bi).imag; }
 
+static Py_complex real_quotient(double a, double br, double bi) {
+    int saved = errno;
+    Py_complex r = bkv_real_quot(a, (Py_complex){br, bi});
+    errno = saved;
+    return r;
+}
+
+double bk_h_rc_quot_re(double a, double br, double bi) { return real_quotient(a, br, bi).real; }
+double bk_h_rc_quot_im(double a, double br, double bi) { return real_quotient(a, br, bi).imag; }
+
 /* small whole exponents are multiplied out, as complex_pow does */
 static Py_complex whole_power(Py_complex x, long n) {
     Py_complex r = {1.0, 0.0}, p = x;

@@ -14,12 +14,7 @@ void *bk_h_make_function(bk_ctx *c, void *code) {
 }
 
 void bk_h_set_function_attribute(void *func, void *value, int64_t which) {
-    PyFunctionObject *f = func;
-    PyObject **at = which == 1   ? &f->func_defaults
-                    : which == 2 ? &f->func_kwdefaults
-                    : which == 4 ? &f->func_annotations
-                                 : &f->func_closure;
-    *at = Py_NewRef(value);
+    *bkv_function_attribute(func, which) = Py_NewRef(value);
 }
 
 /* ---- with ---- */

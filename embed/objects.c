@@ -97,6 +97,7 @@ static void layout_containers(bk_traits *t) {
     t->bytes_data = offsetof(PyBytesObject, ob_sval);
     t->bytearray_start = offsetof(PyByteArrayObject, ob_start);
     t->cell_value = offsetof(PyCellObject, ob_ref);
+    t->real_is_real = BKV_REAL_IS_REAL;
     t->complex_real = offsetof(PyComplexObject, cval.real);
     t->complex_imag = offsetof(PyComplexObject, cval.imag);
     t->type_flags = offsetof(PyTypeObject, tp_flags);

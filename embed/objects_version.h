@@ -24,6 +24,9 @@
 #if PY_VERSION_HEX >= 0x030d0000
 #include "internal/pycore_setobject.h" /* _PySet_Update, public before */
 #endif
+#if PY_VERSION_HEX >= 0x030e0000
+#include "internal/pycore_complexobject.h"
+#endif
 #pragma GCC diagnostic pop
 #include <stdbool.h>
 
@@ -87,6 +90,19 @@ static inline Py_ssize_t bkv_key_index(PyDictKeysObject *keys, PyObject *name) {
         if (k == name || (k && PyUnicode_CheckExact(k) && PyUnicode_Compare(k, name) == 0)) return i;
     }
     return -1;
+}
+
+/* the field of a new function that MAKE_FUNCTION's bit names */
+static inline PyObject **bkv_function_attribute(PyFunctionObject *f, int64_t bit) {
+    switch (bit) {
+    case 1: return &f->func_defaults;
+    case 2: return &f->func_kwdefaults;
+    case 4: return &f->func_annotations;
+#if PY_VERSION_HEX >= 0x030e0000
+    case 16: return &f->func_annotate;
+#endif
+    default: return &f->func_closure;
+    }
 }
 
 static inline PyObject *bkv_property_getter(PyObject *property) { return ((_PyPropertyObject *)property)->prop_get; }
@@ -161,6 +177,15 @@ static inline Py_ssize_t bkv_unpack_got(PyObject *o) {
 #endif
     return -1;
 }
+
+/* --- arithmetic of a complex number and a real one: since 3.14 the real one has no imaginary part, before it is 0 */
+#if PY_VERSION_HEX >= 0x030e0000
+#define BKV_REAL_IS_REAL true
+static inline Py_complex bkv_real_quot(double a, Py_complex b) { return _Py_rc_quot(a, b); }
+#else
+#define BKV_REAL_IS_REAL false
+static inline Py_complex bkv_real_quot(double a, Py_complex b) { return _Py_c_quot((Py_complex){a, 0.0}, b); }
+#endif
 
 /* changes of the dict are reported: not of one that shares its values with an instance (3.13: attribute stores) */
 static inline bool bkv_dict_watchable(PyObject *d) { return bkv_dict_only_str(d) && !((PyDictObject *)d)->ma_values; }

@@ -41,6 +41,7 @@
 #include "internal/pycore_interp.h"
 #include "internal/pycore_intrinsics.h"
 #include "internal/pycore_list.h"
+#include "internal/pycore_long.h"
 #include "internal/pycore_range.h"
 #include "internal/pycore_tuple.h"
 #include "internal/pycore_runtime.h"

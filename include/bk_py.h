@@ -62,6 +62,7 @@ typedef struct {
     /* enumerate, zip, a reversed list's iterator; 0: they look different */
     uint32_t enum_index, enum_iter, enum_long, zip_iters, zip_strict, revlist_index, revlist_seq;
     uint32_t complex_real, complex_imag;
+    bool real_is_real; /* in complex arithmetic a real operand has no imaginary part (3.14+); before it is 0 */
     uint32_t cell_value;
     uint32_t range_start, range_stop, range_step, range_length; /* PyObject * fields of a range */
     uint32_t str_length, str_state;                             /* and what identifies compact ASCII: */
@@ -207,6 +208,9 @@ bool bk_py_is_plain_class(bk_obj *cls); /* its metaclass is type itself */
 bool bk_py_match_args(bk_ticket *t, bk_obj *cls, uint32_t n, bk_obj **names);
 /* the function or method descriptor that super(cls, o).name binds to an o of exactly `type`, borrowed; NULL: other */
 bk_obj *bk_py_super_method(bk_ticket *t, bk_obj *cls, bk_obj *type, bk_obj *name);
+/* the function or method descriptor (borrowed) that LOAD_SPECIAL finds on a type; NULL: other, or what it finds is
+ * bound */
+bk_obj *bk_py_with_method(bk_ticket *t, bk_obj *type, int which);
 /* What calling a class does: an instance is made as object.__new__ does it, and `init` is called on it, a Python
  * function (borrowed; NULL: object.__init__). Its attributes are in inline values or slots, its death runs no code of
  * its own. false: something else happens. */

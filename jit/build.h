@@ -336,6 +336,7 @@ void drop_operands(bk_builder *b, uint32_t n); /* pops n operands after unknown_
 void finish_operands(bk_builder *b, uint32_t n,
                      bk_ref result); /* drop_operands, then push the result if there is one */
 bool build_super(bk_builder *b);     /* build_super.c: LOAD_SUPER_ATTR; false: it has no fast path */
+bool build_with(bk_builder *b);      /* build_with.c: LOAD_SPECIAL; false: left to the interpreter */
 bool build_match(bk_builder *b);     /* build_match.c: MATCH_*, GET_LEN; false: left to the interpreter */
 enum { BK_MOSTPARAMS = 24 };
 /* build_bind.c: does a call with nargs arguments (b->kwnames: the last ones' names) bind? and the callee's locals then

@@ -239,16 +239,36 @@ static bool as_complex(bk_builder *b, bk_val *v, bk_ref *re, bk_ref *im) {
     return true;
 }
 
+/* a + ci and d + ei, exactly one of which is real and has no imaginary part at all: signed zeros differ */
+static void complex_with_real(bk_builder *b, int op, bool left, const bk_ref p[4], bk_ref *r, bk_ref *i) {
+    bk_ref a = p[0], c = p[1], d = p[2], e = p[3];
+    if (op == MUL) {
+        *r = E(b, BK_FMUL, a, d);
+        *i = left ? E(b, BK_FMUL, a, e) : E(b, BK_FMUL, c, d);
+    } else if (op == TRUEDIV) {
+        *r = left ? CALLH(b, BK_H_rc_quot_re, a, d, e) : E(b, BK_FDIV, a, d);
+        *i = left ? CALLH(b, BK_H_rc_quot_im, a, d, e) : E(b, BK_FDIV, c, d);
+    } else {
+        *r = E(b, op == ADD ? BK_FADD : BK_FSUB, a, d);
+        *i = !left ? c : op == ADD ? e : E(b, BK_FNEG, e, 0);
+    }
+}
+
 static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     bk_ref a, c, d, e, r, i;
+    bool with_real = bk_py->real_is_real && x->type != y->type && op != POW;
     if (op != ADD && op != SUB && op != MUL && op != TRUEDIV && op != POW) return false;
     if (!as_complex(b, x, &a, &c) || !as_complex(b, y, &d, &e)) return false;
-    if (op == MUL) {
+    if (op == TRUEDIV) {
+        bk_ref zero = KF(b, 0);
+        guard(b, E(b, BK_OR, E(b, BK_FNE, d, zero), E(b, BK_FNE, e, zero)), BK_G_ZERODIV);
+    }
+    if (with_real) {
+        complex_with_real(b, op, x->type != bk_types.t_complex, (bk_ref[]){a, c, d, e}, &r, &i);
+    } else if (op == MUL) {
         r = E(b, BK_FSUB, E(b, BK_FMUL, a, d), E(b, BK_FMUL, c, e));
         i = E(b, BK_FADD, E(b, BK_FMUL, a, e), E(b, BK_FMUL, c, d));
     } else if (op == TRUEDIV) {
-        bk_ref zero = KF(b, 0);
-        guard(b, E(b, BK_OR, E(b, BK_FNE, d, zero), E(b, BK_FNE, e, zero)), BK_G_ZERODIV);
         r = CALLH(b, BK_H_c_quot_re, a, c, d, e);
         i = CALLH(b, BK_H_c_quot_im, a, c, d, e);
     } else if (op == POW) {

@@ -633,6 +633,9 @@ void build_insn(bk_builder *b) {
     case BC_STORE_DEREF: op_store_deref(b, in); break;
     case BC_DELETE_FAST: op_delete_fast(b, in); break;
     case BC_IMPORT_FROM: op_import_from(b, in); break;
+    case BC_LOAD_SPECIAL:
+        if (!build_with(b) && !b->ended) leave(b, BK_G_NYI);
+        break;
     case BC_GET_LEN:
     case BC_MATCH_SEQUENCE:
     case BC_MATCH_MAPPING:

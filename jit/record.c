@@ -262,6 +262,7 @@ int bk_record_insn(bk_recorder *r, bk_frame *f, uint32_t index, bk_obj **callee_
         if (callable && in->op == BC_CALL && n == 1 && is_len(callable)) record_special(ci, in, opnd, callee_code);
         goto result;
     }
+    case BC_LOAD_SPECIAL: break; /* a method and its self */
     case BC_LOAD_SUPER_ATTR:
         if (depth > 2 && TOP(2)) record_one(p, TOP(2));
         goto result;

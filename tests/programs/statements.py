@@ -209,6 +209,154 @@ def with_no_manager(n, k):
     return s
 
 
+class Shadowed(Manager):
+    """What an instance has under these names is not asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.__dict__["__enter__"] = self.__dict__["__exit__"] = None
+
+
+class ByDescriptor:
+    """Methods that are no functions: they are bound first."""
+
+    @staticmethod
+    def __enter__():
+        return 3
+
+    @classmethod
+    def __exit__(cls, *what):
+        return cls is ByDescriptor and what[0] is not None
+
+
+@case((60,))
+def with_shadowing_instance(n):
+    m = Shadowed()
+    s = 0
+    for _ in range(n):
+        with m as k:
+            s += k
+    return s, m.log
+
+
+@case((60,))
+def with_bound_methods(n):
+    m = ByDescriptor()
+    s = 0
+    for i in range(n):
+        with m as k:
+            s += k // (i % 9)
+    return s
+
+
+@case((60,))
+def with_c_manager(n):
+    import threading
+
+    lock = threading.RLock()
+    s = 0
+    for i in range(n):
+        with lock:
+            s += i
+            with lock as k:
+                s += k
+    return s
+
+
+@case((60, 40), (60, 100))
+def with_managers_of_two_types(n, k):
+    a, b = Manager(), Shadowed()
+    s = 0
+    for i in range(n):
+        with b if i % 3 == 0 or i > k else a as x, a as y:
+            s += x + y
+    return s, a.log, b.log
+
+
+class Opened:
+    """Made for each statement: it dies at its end."""
+
+    closed = 0
+
+    def __init__(self, i):
+        self.i = i
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, tb):
+        Opened.closed += self.i
+
+
+@case((60,))
+def with_made_there(n):
+    Opened.closed = 0
+    s = 0
+    for i in range(n):
+        with Opened(i) as o:
+            s += o.i
+        with Opened(1):
+            if i == n - 2:
+                break
+    return s, Opened.closed
+
+
+class Replaced:
+    def __enter__(self):
+        if Replaced.at == 0:
+            Replaced.__exit__ = lambda self, *what: Replaced.left.append("new")
+        Replaced.at -= 1
+
+    def __exit__(self, *what):
+        Replaced.left.append("old")
+
+
+@case((60, 45))
+def with_exit_replaced_by_enter(n, k):
+    """__exit__ is looked up before __enter__ runs."""
+    first = Replaced.__exit__
+    Replaced.at, Replaced.left = k, []
+    m = Replaced()
+    for _ in range(n):
+        with m:
+            pass
+    Replaced.__exit__ = first
+    return Replaced.left
+
+
+@case((60, 40), (60, 100))
+def with_enter_raises(n, k):
+    class Late:
+        def __enter__(self):
+            self.left = getattr(self, "left", k) - 1
+            return 10 // self.left
+
+        def __exit__(self, *what):
+            return True
+
+    m = Late()
+    s = 0
+    for _ in range(n):
+        with m as x:
+            s += x
+    return s
+
+
+@case((60,))
+def annotations_of_local_functions(n):
+    """They are made when asked for since 3.14, of the values of then."""
+    fs = []
+    for i in range(n):
+
+        def g(a: i, b: list[i] = None) -> "text":  # noqa: F821
+            return a + i
+
+        if i % 25 == 0:
+            fs.append(g)
+        g(i)
+    return [(f(0), f.__annotations__["a"], str(f.__annotations__["b"]), f.__annotations__["return"]) for f in fs]
+
+
 @case((80,))
 def starred_targets(n):
     s = 0
