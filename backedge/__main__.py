@@ -144,10 +144,11 @@ def parse(argv):
 
 def _run_program(options):
     """Gives the exit status; what is to come after the program is an atexit function by now."""
-    from . import _run
+    from . import _run, _worker
 
     if not options.decorated:
         _core.watch(_run.Filter(options.include, options.exclude, options.stdlib))
+        _worker.hand_on(include=options.include, exclude=options.exclude, stdlib=options.stdlib)
     try:
         if options.code:
             status = _run.run_command(options.script, options.args, _imported_before)

@@ -158,12 +158,15 @@ def _remove(folder):
 def start(options, fd, show=print_table, interval=None):
     """Begins to profile this process (every `interval` ms); gives what prints the table, or what `show` makes of the
     logs, at its end."""
-    from . import _events
+    from . import _events, _worker
 
     folder = _new_folder()
-    _core.log(options.save or os.path.join(folder, "%d.log"))
+    log = os.path.abspath(options.save) if options.save else os.path.join(folder, "%d.log")
+    interval = options.interval if interval is None else interval
+    _core.log(log)
     _events.follow_workers()
-    _core.sample(options.interval if interval is None else interval)
+    _worker.hand_on(log=log, interval=interval)
+    _core.sample(interval)
 
     def finish():
         _core.sample(0)
@@ -171,7 +174,7 @@ def start(options, fd, show=print_table, interval=None):
         _core.log(None)
         out = io.StringIO() if not os.isatty(fd) else os.fdopen(os.dup(fd), "w")
         logs = []
-        for path in saved_files(options.save) if options.save else sorted(os.scandir(folder), key=lambda e: e.name):
+        for path in saved_files(log) if options.save else sorted(os.scandir(folder), key=lambda e: e.name):
             try:
                 logs.append(_model.read_log(path))
             except _model.LogError as error:

@@ -55,7 +55,7 @@ def _make_page(command, environment, directory):
 
 def start(options):
     """Begins to watch this process; gives what makes the page at its end."""
-    from . import _dump, _events
+    from . import _dump, _events, _worker
 
     check_installed()
     output = os.path.abspath(options.output)
@@ -68,8 +68,10 @@ def start(options):
     command = [sys.executable, *_flags(), "-m", "backedge", "report", "-o", output, "--from", folder]
     environment, directory = _environment(), os.getcwd()
     _core.keep_stages(_dump.kept_mask(_dump.KEPT))
-    _core.log(os.path.join(folder, "%d.log"))
+    log = os.path.join(folder, "%d.log")
+    _core.log(log)
     _events.follow_workers()
+    _worker.hand_on(log=log, interval=options.interval)
     _core.sample(options.interval)
 
     def finish():

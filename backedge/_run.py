@@ -79,7 +79,7 @@ def _set_argv(argv):
     sys.orig_argv = [original[0], *flags, *argv]
 
 
-def _fresh_main():
+def fresh_main():
     import builtins
     import types
 
@@ -113,7 +113,7 @@ def run_command(text, args, imported_before):
     sys.orig_argv.insert(-len(args) or len(sys.orig_argv), text)
     _set_path("")
     forget_shadowed("", imported_before)
-    _fresh_main()
+    fresh_main()
     return _core.run_command(text + "\n")
 
 
@@ -142,7 +142,7 @@ def run(module, target, args, imported_before):
             start = ("__main__", False)
     _set_path(directory)
     forget_shadowed(directory, imported_before)
-    _fresh_main()
+    fresh_main()
     if module or importable:
         return _core.run_module(*start)
     return _core.run_script(path)

@@ -131,7 +131,8 @@ static int look_again(void *unused) {
 }
 
 static int audit(const char *event, PyObject *args, void *unused) {
-    (void)args, (void)unused;
+    (void)unused;
+    if (strcmp(event, "import") == 0) bk_watchall_import(args);
     if (strncmp(event, "sys.", 4) != 0 || stopped || registering) return 0;
     if (strcmp(event, "sys.settrace") != 0 && strcmp(event, "sys.setprofile") != 0 &&
         strcmp(event, "sys.monitoring.register_callback") != 0)

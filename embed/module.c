@@ -203,6 +203,8 @@ static PyMethodDef methods[] = {
     {"finish_events", bk_listen_finish, METH_NOARGS, "the last events of the process: each loop, the counters"},
     {"watch", bk_watchall_set, METH_O,
      "watch(decide): watch all code for which decide(file name, module name) is true"},
+    {"before_spawn", bk_watchall_before_spawn, METH_O,
+     "before_spawn(f): call f() when multiprocessing is about to start a process; None: no more"},
     {"run_script", bk_run_script, METH_O, "run_script(path): run it as python would; the status, -1 interrupted"},
     {"run_command", bk_run_command, METH_O, "run_command(text): run it as python -c would; the status, -1 interrupted"},
     {"run_module", bk_run_module, METH_VARARGS, "run_module(name, alter_argv): the same by runpy"},

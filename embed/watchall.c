@@ -80,3 +80,24 @@ PyObject *bk_watchall_set(PyObject *self, PyObject *f) {
     Py_XSETREF(decide, f == Py_None ? NULL : Py_NewRef(f));
     return bk_events_set_global(decide != NULL) < 0 ? NULL : Py_NewRef(Py_None);
 }
+
+static PyObject *before_spawn; /* NULL: nobody waits for it */
+
+/* how a process is to be started is in modules of these names, each imported when the first of its kind is */
+void bk_watchall_import(PyObject *args) {
+    static const char prefix[] = "multiprocessing.popen_";
+    if (!before_spawn || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) < 1) return;
+    const char *name = PyUnicode_Check(PyTuple_GET_ITEM(args, 0)) ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(args, 0)) : NULL;
+    if (!name) PyErr_Clear();
+    if (!name || strncmp(name, prefix, sizeof prefix - 1) != 0) return;
+    PyObject *f = Py_NewRef(before_spawn), *r = PyObject_CallNoArgs(f);
+    if (!r) PyErr_WriteUnraisable(f);
+    Py_XDECREF(r);
+    Py_DECREF(f);
+}
+
+PyObject *bk_watchall_before_spawn(PyObject *self, PyObject *f) {
+    (void)self;
+    Py_XSETREF(before_spawn, f == Py_None ? NULL : Py_NewRef(f));
+    Py_RETURN_NONE;
+}

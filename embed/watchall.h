@@ -10,6 +10,11 @@ bool bk_watchall_on(void);
 /* a code object starts; true: it is watched from now on */
 bool bk_watchall_start(bkp_frame *f, PyObject *code);
 
+/* before_spawn(f): f() is called when multiprocessing is about to start a process; None: no more */
+PyObject *bk_watchall_before_spawn(PyObject *self, PyObject *f);
+/* a module is being imported (the arguments of the audit event) */
+void bk_watchall_import(PyObject *args);
+
 /* run_script(path), run_module(name, alter_argv): runs the program in sys.modules['__main__'] by CPython's own code,
  * which shows its errors; nothing below can be seen on its stack. The status: 0, 1, or -1: by an uncaught
  * KeyboardInterrupt. SystemExit ends the process */

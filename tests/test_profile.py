@@ -95,6 +95,23 @@ def test_children_are_added_up(tmp_path):
     assert len(logs) == 2 and sum(loops["native:6"]["ticks"].values()) > 50
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_are_added_up(tmp_path, method):
+    body = f"""
+import multiprocessing
+if __name__ == "__main__":
+    with multiprocessing.get_context({method!r}).Pool(2) as pool:
+        print(pool.map(native, [200] * 8, chunksize=1) == [native(200)] * 8)
+        pool.close()
+        pool.join()
+"""
+    loops, logs = loops_of(tmp_path, body)
+    assert len(logs) >= 3 and not any(log.cut for log in logs if log.of("loop"))
+    in_workers = [log for log in logs if log.header["ppid"] in {other.header["pid"] for other in logs}]
+    calls = sum(loop["back_edges"] for log in in_workers for loop in log.of("loop") if loop["function"] == "native")
+    assert calls > 0 and loops["native:6"]["state"] == "compiled"
+
+
 def test_signals_and_sleeps_are_the_programs(tmp_path):
     body = """
 import signal

@@ -1,6 +1,7 @@
 """Running a program under the tools: it must not be able to tell."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -189,6 +190,43 @@ if __name__ == "__main__":
 """
     )
     both(tmp_path, ["p.py"])
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_cannot_tell(tmp_path, method):
+    (tmp_path / "p.py").write_text(
+        f"""
+import multiprocessing, os, re, sys, traceback
+
+def look(queue):
+    stack = "".join(traceback.format_stack())
+    names = sorted(set(vars(sys.modules["__main__"])))
+    queue.put((re.sub("=[0-9]+", "=", stack), names, sys.argv, [re.sub("=[0-9]+", "=", x) for x in sys.orig_argv[1:]]))
+    1 // 0
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context({method!r})
+    queue = context.SimpleQueue()
+    process = context.Process(target=look, args=(queue,))
+    process.start()
+    print(*queue.get(), sep="\\n")
+    process.join()
+    print(process.exitcode)
+"""
+    )
+    both(tmp_path, ["p.py"])
+
+
+def test_a_worker_whose_main_is_not_guarded(tmp_path):
+    (tmp_path / "p.py").write_text(
+        "import multiprocessing\nmultiprocessing.set_start_method('spawn')\n"
+        "p = multiprocessing.Process(target=print)\np.start()\np.join()\nprint(p.exitcode)\n"
+    )
+    plain = python("p.py", cwd=tmp_path)
+    under = python("-m", "backedge", "run", "p.py", cwd=tmp_path)
+    assert (plain.stdout, plain.returncode) == (under.stdout, under.returncode)
+    numbers = [re.sub(r"=\d+|~|\^", "", done.stderr) for done in (plain, under)]
+    assert "RuntimeError" in numbers[0] and numbers[0] == numbers[1]
 
 
 def test_no_such_file(tmp_path):
