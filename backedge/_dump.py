@@ -100,7 +100,7 @@ def _stage_lines(info, loop, region, number, which, stages):
             lines.append(f"    ---- {STAGE_TITLES[stage]}{which} ----")
             for text, place in annotated.get(stage, [_stages.Line("(not kept)", None)]):
                 where = _stages.place_text(place, info.get("function"))
-                lines.append(f"    {text:<{WIDTH}}  {where}".rstrip())
+                lines.append(f"    {text.expandtabs():<{WIDTH}}  {where}".rstrip())
     if "exits" in stages:
         lines.append(f"    ---- {STAGE_TITLES['exits']}{which} ----")
         lines.extend(_exit_table(loop, region, number))
@@ -207,6 +207,6 @@ def print_all(options, fd):
 
 
 def kept_mask(stages):
-    """What the core must keep: places of LLVM IR and slots of exits are told from the optimised IR."""
-    wanted = {*stages, *(["opt"] if {"llvm", "exits"} & set(stages) else [])}
+    """What the core must keep: the optimised IR tells the places of later stages, and the slots of exits."""
+    wanted = {*stages, *(["opt"] if {"llvm", "asm", "exits"} & set(stages) else [])}
     return sum(1 << i for i, stage in enumerate(KEPT) if stage in wanted)

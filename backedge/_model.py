@@ -13,7 +13,7 @@
 | code_bytes, instructions | of its living native code |
 | ms | compile time by phase |
 | exits | list of exits: kind, text, line, offset, function, hoisted, count, region (-1: of code that is gone) |
-| regions | list of its native versions (entries, code_bytes, instructions, ms, stages), the newest first |
+| regions | list of its native versions, the newest first: entries, code_bytes, instructions, ms, functions, stages |
 | past_regions | how many there were before |
 | stages | texts of the newest version that were kept |
 | ticks | where the sampler found it: interpreted, recording, waiting, building, native (profiled runs) |

@@ -10,12 +10,18 @@ import re
 Place = collections.namedtuple("Place", "function line offset opname")
 Line = collections.namedtuple("Line", "text place")  # place: None where the stage does not tell
 
-_ORIGIN = re.compile(r"origin (\d+) code (\d+) depth \d+ offset (\d+) line (\d+)$")
+_ORIGIN = re.compile(r"origin (\d+) code (\d+) depth \d+ offset (\d+) line (\d+)(?: in \d+)?$")
 _AT = re.compile(r" @(\d+)$")
 _DEFINED = re.compile(r"\s*v(\d+) = ")
 _LLVM_VALUE = re.compile(r"%v(\d+)")
-_LLVM_OPERAND = re.compile(r"%[\w.]+")
-_LLVM_PART = re.compile(r"%\d+")
+_LLVM_LOCATION = re.compile(r", !dbg !(\d+)|(?<=\)) !dbg !(\d+)| !dbg !\d+(?= \{)")
+_LLVM_DEBUG_NODE = re.compile(r"!(?:\d+ = (?:distinct )?!DI|llvm\.(?:dbg|module)\.|\d+ = !\{i32 2, !\"D)")
+_LLVM_POSITION = re.compile(r"!(\d+) = (?:distinct )?!DILocation\(line: \d+, column: (\d+),")
+_LLVM_ORIGINS = re.compile(r"; origins (\d+):")
+_LLVM_FUNCTION = re.compile(r"define .*@\"?native\.(\d+)\b")
+_ASM_ORIGIN = re.compile(r"(?: @(\d+) v(\d+)| line \d+)$")
+_ASM_FUNCTION = re.compile(r"native\.(\d+):$")
+_ASM_WIDTH = 60  # of an instruction, before the value that it belongs to
 
 
 def opnames(codes):
@@ -47,24 +53,30 @@ class _Origins:
         self.places[number] = Place(function, line, offset, self.names.get((function, offset, line)))
 
 
+class _Function:
+    """What is known of one of a region's functions: the places of its origins, and of its values by number."""
+
+    def __init__(self, functions, names):
+        self.origins, self.values = _Origins(functions, names), {}
+
+
 def _ir(text, functions, names):
-    """Lines without the tables of origins; and the places of values by number."""
-    lines, values = [], {}
-    origins = _Origins(functions, names)
+    """Lines without the tables of origins; and the region's functions."""
+    lines, parts = [], []
     for line in text.splitlines():
-        if line.startswith('fn "') and lines:
-            origins = _Origins((), names)  # a native function of the region: another table
+        if line.startswith('fn "'):  # another function of the region has a table of its own
+            parts.append(_Function(functions[len(parts)] if len(parts) < len(functions) else (), names))
         match = _ORIGIN.match(line)
         if match:
-            origins.add(match)
+            parts[-1].origins.add(match)
             continue
         at = _AT.search(line)
-        place = origins.places.get(int(at[1])) if at else None
+        place = parts[-1].origins.places.get(int(at[1])) if at else None
         defined = _DEFINED.match(line)
         if defined and place:
-            values.setdefault(int(defined[1]), place)
+            parts[-1].values.setdefault(int(defined[1]), place)
         lines.append(Line(line[: at.start()] if at else line, place))
-    return lines, values
+    return lines, parts
 
 
 def _value_of(name, values):
@@ -76,50 +88,67 @@ def _value_of(name, values):
     return None
 
 
-def _llvm(text, values):
-    """A line that defines a value of the IR came from there; one that makes a part of it (a number) from where
-    the first value that is made of it did; a branch or store from where its operand did. The block that all exits share
-    came from no one place."""
-    lines, parts, shared = [], {}, False
-    for line in reversed(text.splitlines()):
-        head, equals, rest = line.partition(" = ")
-        defined = head.strip() if equals else ""
-        place = named = None
-        if line.startswith("  "):
-            named = _LLVM_VALUE.match(defined)
-            if named:
-                place = _value_of(named[1], values)
-            elif equals:
-                place = parts.get(defined)
+def _llvm(text, parts):
+    """A line came from the value that its debug location names (as a column); one that has none, and defines a value
+    of the IR (LLVM moves and copies these), from there. Debug information itself is left out."""
+    text = text.splitlines()
+    columns = {match[1]: int(match[2]) for match in map(_LLVM_POSITION.match, text) if match}
+    origins = {}  # by function and value
+    for line in text:
+        head = _LLVM_ORIGINS.match(line)
+        for pair in line[head.end() :].split() if head else ():
+            value, _, origin = pair.partition("@")
+            origins[int(head[1]), int(value)] = int(origin)
+    lines, number = [], 0
+    for line in text:
+        if _LLVM_DEBUG_NODE.match(line) or _LLVM_ORIGINS.match(line):
+            continue
+        if line.startswith("define "):
+            native = _LLVM_FUNCTION.match(line)
+            number = int(native[1]) + 1 if native else 0
+        place, location = None, _LLVM_LOCATION.search(line)
+        if line.startswith("  ") and number < len(parts):
+            if location:
+                column = columns.get(location[1] or location[2])
+                place = parts[number].origins.places.get(origins.get((number, column)))
             else:
-                used = _LLVM_OPERAND.search(line)
-                if used:
-                    number = _LLVM_VALUE.match(used[0])
-                    place = _value_of(number[1], values) if number else None
-            if named and place and not rest.startswith("phi "):
-                for part in _LLVM_PART.findall(rest):
-                    parts[part] = place
+                defined = _LLVM_VALUE.match(line.partition(" = ")[0].strip())
+                place = _value_of(defined[1], parts[number].values) if defined else None
+        lines.append(Line(_LLVM_LOCATION.sub("", line), place))
+    while lines and not lines[-1].text:
+        lines.pop()
+    return lines
+
+
+def _asm(text, parts):
+    """By the line table: each instruction's origin and value."""
+    lines, part = [], parts[0] if parts else None
+    for line in text.splitlines():
+        native = _ASM_FUNCTION.match(line)
+        if native:
+            part = parts[int(native[1]) + 1] if int(native[1]) + 1 < len(parts) else None
+        match = _ASM_ORIGIN.search(line) if not native else None
+        place = part.origins.places.get(int(match[1])) if match and match[1] and part else None
+        if match:
+            line = line[: match.start()]
+            if match[2]:
+                line = line + " " * (_ASM_WIDTH - len(line.expandtabs())) + f" # v{match[2]}"
         lines.append(Line(line, place))
-    lines.reverse()
-    for i, line in enumerate(lines):
-        if not line.text.startswith(" "):
-            shared = line.text.startswith("exit:")
-        elif shared:
-            lines[i] = Line(line.text, None)
     return lines
 
 
 def annotate(loop, names=None):
     """stage -> list of Line, for the texts that were kept of a loop (or of one of its regions)."""
-    texts, functions = loop.get("stages") or {}, loop.get("functions") or (loop.get("function"),)
-    stages, values = {}, {}
+    texts = loop.get("stages") or {}
+    functions = [loop.get("functions") or (loop.get("function"),), *loop.get("native_functions", ())]
+    stages, parts = {}, []
     for stage in ("trace", "opt"):
         if stage in texts:
-            stages[stage], values = _ir(texts[stage], functions, names or {})
+            stages[stage], parts = _ir(texts[stage], functions, names or {})
     if "llvm" in texts:
-        stages["llvm"] = _llvm(texts["llvm"], values)
+        stages["llvm"] = _llvm(texts["llvm"], parts)
     if "asm" in texts:
-        stages["asm"] = [Line(line, None) for line in texts["asm"].splitlines()]
+        stages["asm"] = _asm(texts["asm"], parts)
     return stages
 
 

@@ -193,7 +193,8 @@ static PyMethodDef methods[] = {
     {"config", (PyCFunction)(void (*)(void))core_config, METH_VARARGS | METH_KEYWORDS,
      "config(name=value, ...): all settings"},
     {"keep_stages", core_keep_stages, METH_O,
-     "keep_stages(mask): texts of 1 trace, 2 optimised, 4 LLVM IR, 8 machine code"},
+     "keep_stages(mask): texts of 1 trace, 2 optimised, 4 LLVM IR, 8 machine code; 16: fail where a line table changes "
+     "the code"},
     {"params", core_params, METH_NOARGS, "settings: name -> (default, minimum, maximum, text)"},
     {"guard_kinds", core_guard_kinds, METH_NOARGS, "reasons to leave native code: name -> text"},
     {"abort_reasons", core_abort_reasons, METH_NOARGS, "reasons not to compile: name -> text"},

@@ -66,11 +66,28 @@ static int chosen_from_environment(void) {
     return -1;
 }
 
+static int perf_from_environment(void) {
+    static const struct {
+        const char *text;
+        bk_perfmode mode;
+    } modes[] = {
+        {"", BK_PERF_OFF}, {"0", BK_PERF_OFF}, {"1", BK_PERF_MAP}, {"map", BK_PERF_MAP}, {"dump", BK_PERF_DUMP}};
+    const char *text = getenv("BACKEDGE_PERF");
+    for (size_t i = 0; text && i < sizeof modes / sizeof *modes; i++) {
+        if (strcmp(text, modes[i].text) != 0) continue;
+        bk_perf_wanted = modes[i].mode;
+        return 0;
+    }
+    if (text) PyErr_Format(PyExc_ValueError, "BACKEDGE_PERF must be map or dump, not '%s'", text);
+    return text ? -1 : 0;
+}
+
 int bk_settings_init(void) {
     for (size_t i = 0; bk_param_table[i].name; i++)
         if (from_environment(i) < 0) return -1;
-    const char *perf = getenv("BACKEDGE_PERF");
-    bk_perf_wanted = perf && *perf && strcmp(perf, "0") != 0;
+    if (perf_from_environment() < 0) return -1;
+    const char *gdb = getenv("BACKEDGE_GDB");
+    bk_gdb_wanted = gdb && *gdb && strcmp(gdb, "0") != 0;
     return stress_from_environment() < 0 ? -1 : chosen_from_environment();
 }
 

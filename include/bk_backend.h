@@ -70,6 +70,20 @@ typedef struct {
     uint32_t locs; /* first of 3 locs (a, b, c) per entry of the snapshot's slots, all frames in order */
 } bk_exit;
 
+/* A row of a line table: from the byte at `at` behind the entry on, up to the next row, code belongs to a value of the
+ * IR of one of the region's functions. */
+typedef struct {
+    uint32_t at;
+    uint32_t line; /* 0: not known */
+    bk_ref ref;    /* 0: not known */
+    uint32_t part; /* 0: the region's main function, else number of the native function + 1 */
+} bk_line;
+
+/* where a function of a region is, in bytes behind the entry */
+typedef struct {
+    uint32_t at, size;
+} bk_extent;
+
 typedef struct bk_code {
     bk_entry entry; /* native functions have none: only other code of the region calls them */
     void *handle;   /* for release */
@@ -86,8 +100,17 @@ typedef struct bk_code {
     uint32_t record_words; /* the longest record of one */
     uint32_t first_exit;   /* native functions: the region's exits are numbered through */
     double opt_ms, emit_ms, lower_ms;
+    bk_line *lines; /* in order of addresses, when asked for */
+    uint32_t nlines;
+    bk_extent *parts;           /* with the lines: the main function, then the native functions */
     char *llvm_text, *asm_text; /* malloc'ed, when asked for */
 } bk_code;
+
+/* what a code object is called */
+typedef struct {
+    const char *name, *file;
+    uint32_t line;
+} bk_source;
 
 typedef struct {
     const bk_layout *layout;
@@ -96,6 +119,11 @@ typedef struct {
     void *undo_log;       /* BK_UNDO_BYTES for UNDOLOG; all code may share it: nothing else runs while it is in use */
     int level;            /* 0 fast compile, 1 normal, 2 hot */
     bool want_llvm, want_asm;
+    bool want_lines;  /* debug information in the object, and bk_code.lines; the code is the same */
+    bool check_lines; /* compile without them too, and fail if the code is not the same */
+    bool want_gdb;    /* tell gdb when the code is published; needs want_lines */
+    const bk_source
+        *sources;         /* for want_lines: of the codes of the function, then of those of its bodies; may be NULL */
     uint64_t stress_seed; /* 0 off; else guards fail on purpose, pseudo-randomly (about 1 in stress_one_in) */
     uint32_t stress_one_in;
     uint64_t *stress_state; /* the generator's state word, shared by all code */
@@ -105,6 +133,8 @@ typedef struct bk_backend {
     const char *version; /* "LLVM 19.1.x" */
     /* 0, or -1 with a message in err. out is filled; on failure it is zeroed. */
     int (*compile)(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char *err, size_t errlen);
+    /* the code may be run from now on: tells unwinders and debuggers. On the Python thread, as `release`. */
+    void (*publish)(bk_code *code);
     void (*release)(bk_code *code); /* frees code and tables */
 } bk_backend;
 

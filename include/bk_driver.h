@@ -24,8 +24,10 @@ extern const char *const bk_abort_texts[], *const bk_abort_names[]; /* by bk_abo
 
 /* passes of the optimiser by number; ends with NULL */
 extern const char *const bk_pass_names[];
-/* tell perf where native code is (BACKEDGE_PERF=1) */
-extern bool bk_perf_wanted;
+/* tell perf where native code is (BACKEDGE_PERF=map, dump), gdb (BACKEDGE_GDB=1) */
+typedef enum { BK_PERF_OFF, BK_PERF_MAP, BK_PERF_DUMP } bk_perfmode;
+extern bk_perfmode bk_perf_wanted;
+extern bool bk_gdb_wanted;
 /* only loops listed in this file (an identity on each line) are compiled; false: errno */
 bool bk_select_load(const char *path);
 
@@ -58,7 +60,8 @@ typedef struct bk_writer {
 } bk_writer;
 void bk_driver_stats(bk_writer *w);                 /* process-wide counters: keys into the open dict */
 void bk_driver_explain(bk_obj *code, bk_writer *w); /* one code object's loops and functions: keys into the open dict */
-/* keep texts of all stages of what is compiled from now on (for dumps): bit 0 trace, 1 opt, 2 llvm, 3 asm */
+/* keep texts of all stages of what is compiled from now on (for dumps): bit 0 trace, 1 opt, 2 llvm, 3 asm; bit 4: check
+ * that line tables do not change the code */
 extern unsigned bk_keep_stages;
 /* all code objects that the driver has state for */
 void bk_driver_each(void (*f)(void *ctx, bk_obj *code), void *ctx);

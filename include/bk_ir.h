@@ -87,12 +87,14 @@ typedef struct {
     int64_t imm;
 } bk_ins;
 
-/* Where an instruction comes from: bytecode offset of a code object (index in fn.codes), inline depth. */
+/* Where an instruction comes from: bytecode offset of a code object (index in fn.codes), inline depth, and the origin
+ * of the call that it was inlined for (0: none). */
 typedef struct {
     uint16_t code;
     uint16_t depth;
     uint32_t offset;
     uint32_t line;
+    uint16_t caller;
 } bk_origin;
 
 typedef struct {

@@ -68,6 +68,7 @@ typedef struct {
     uint32_t sp;
     uint32_t ctx;   /* inline context number */
     uint16_t code;  /* index in fn.codes */
+    uint16_t call;  /* origin of the call that it was inlined for */
     uint8_t finish; /* bk_finish: what the caller does with its result */
     uint8_t nwait;  /* operands that wait on the caller's stack for it to return */
     bool on_stack;  /* func is not known: it is the value on top of the caller's stack */

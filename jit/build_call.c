@@ -50,6 +50,7 @@ static bk_bframe *frame_of(bk_builder *b, bk_obj *func, const bk_codeinfo *ci, b
     uint16_t code = code_number(b, ci);
     bk_bframe *f = &b->st.f[b->st.n];
     *f = (bk_bframe){.ci = ci,
+                     .call = b->org,
                      .prof = b->rq.profile(ci->code),
                      .func = func,
                      .on_stack = !func,

@@ -62,9 +62,12 @@ void begin_insn(bk_builder *b, uint32_t pc) {
     bk_origin o = {.code = f->code,
                    .depth = (uint16_t)(b->st.n - 1),
                    .offset = f->ci->insns[pc].offset,
-                   .line = f->ci->insns[pc].line};
+                   .line = f->ci->insns[pc].line,
+                   .caller = f->call};
     const bk_origin *last = &fn->origins[b->org];
-    if (b->org && last->code == o.code && last->depth == o.depth && last->offset == o.offset) return;
+    if (b->org && last->code == o.code && last->depth == o.depth && last->offset == o.offset &&
+        last->caller == o.caller)
+        return;
     b->org = bk_origin_new(fn, o);
 }
 

@@ -1,4 +1,5 @@
 /* Machine code as text: addresses, labels at jump targets, names of the helpers that are called. */
+#include "engine_lines.h"
 #include "lower.h"
 #include <llvm-c/Disassembler.h>
 #include <stdlib.h>
@@ -7,6 +8,8 @@
 typedef struct {
     const uint8_t *code;
     size_t n;
+    const bk_fn *fn;
+    const bk_code *of;
     uint8_t *target; /* per byte: something jumps there */
     bk_symbolizer symbol;
     void *arg;
@@ -50,24 +53,43 @@ static const char *on_symbol(void *arg, uint64_t value, uint64_t *type, uint64_t
     return text;
 }
 
+/* where a native function of the region starts */
+static void put_heading(const listing *l, size_t at, FILE *out) {
+    for (uint32_t k = 1; l->of->parts && k <= l->of->nbodies; k++)
+        if (l->of->parts[k].at == at) fprintf(out, "native.%u:\n", k - 1);
+}
+
+static void put_origin(const listing *l, size_t at, FILE *out) {
+    const bk_line *row = bk_line_at(l->of, (uint32_t)at);
+    if (!row || !row->line) return;
+    const bk_fn *fn = row->part ? l->fn->bodies[row->part - 1] : l->fn;
+    if (row->ref && row->ref < fn->nins) fprintf(out, " @%u v%u", fn->ins[row->ref].org, row->ref);
+    else fprintf(out, " line %u", row->line);
+}
+
 /* one pass over the code; without `out` it only finds the targets */
 static void walk(listing *l, LLVMDisasmContextRef dc, FILE *out) {
     char text[256];
     for (size_t at = 0; at < l->n;) {
         uint64_t pc = (uint64_t)(uintptr_t)(l->code + at);
+        if (out) put_heading(l, at, out);
         if (out && l->target[at]) fprintf(out, "L%zx:\n", at);
         size_t step = LLVMDisasmInstruction(dc, (uint8_t *)(uintptr_t)(l->code + at), l->n - at, pc, text, sizeof text);
         if (!step) snprintf(text, sizeof text, "\t.byte\t0x%02x", l->code[at]);
-        if (out) fprintf(out, "%12llx %s\n", (unsigned long long)pc, text);
+        if (out) {
+            fprintf(out, "%12llx %s", (unsigned long long)pc, text);
+            put_origin(l, at, out);
+            fputc('\n', out);
+        }
         at += step ? step : 1;
     }
 }
 
-char *bk_disassemble(const char *triple, const char *cpu, const char *features, const void *code, size_t n,
+char *bk_disassemble(const char *triple, const char *cpu, const char *features, const bk_fn *fn, const bk_code *code,
                      bk_symbolizer symbol, void *arg) {
     char *text = NULL;
-    size_t len = 0;
-    listing l = {code, n, calloc(n ? n : 1, 1), symbol, arg};
+    size_t len = 0, n = code->code_bytes;
+    listing l = {(const uint8_t *)(uintptr_t)code->entry, n, fn, code, calloc(n ? n : 1, 1), symbol, arg};
     LLVMDisasmContextRef dc =
         l.target ? LLVMCreateDisasmCPUFeatures(triple, cpu, features, &l, 0, NULL, on_symbol) : NULL;
     FILE *out = dc ? open_memstream(&text, &len) : NULL;

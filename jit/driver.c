@@ -12,6 +12,7 @@
 bk_codestate *bk_codestates;
 bk_counters bk_count;
 unsigned bk_keep_stages;
+bool bk_gdb_wanted;
 uint64_t bk_stress_seed;
 uint32_t bk_stress_one_in = 64;
 bk_stress bk_stress_compile;
@@ -308,6 +309,7 @@ static void publish(bk_anchor *a) {
     a->lost = 0;
     bk_count.published++;
     bk_tell(BK_EVT_COMPILED, a, r, 0);
+    bk_region_publish(r);
     bk_perf_told(a, r);
     if (old) bk_region_drop(old);
 }

@@ -1,7 +1,8 @@
 /* The code generator's engine: target machines, pass pipelines, object code, linking, and the tables that go with it.
  * One call at a time, on any thread; each compile has an LLVM context of its own, so nothing accumulates. */
 #include "lower.h"
-#include "engine_load.h"
+#include "engine_gdb.h"
+#include "engine_lines.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/Support.h>
@@ -104,10 +105,26 @@ static int run_passes(LLVMModuleRef m, const bk_lw *L, char *err, size_t errlen)
     return rc;
 }
 
-static char *module_text(LLVMModuleRef m) {
-    char *text = LLVMPrintModuleToString(m), *copy = text ? strdup(text) : NULL;
+/* where the values come from that debug locations name as columns, those without a result too */
+static void put_origins(const bk_fn *fn, uint32_t part, FILE *out) {
+    fprintf(out, "; origins %u:", part);
+    for (bk_ref r = 1; r < fn->nins && r <= UINT16_MAX; r++)
+        if (fn->ins[r].org) fprintf(out, " %u@%u", r, fn->ins[r].org);
+    fputc('\n', out);
+}
+
+static char *module_text(LLVMModuleRef m, const bk_lw *L) {
+    char *text = LLVMPrintModuleToString(m), *result = NULL;
+    size_t n = 0;
+    FILE *out = text ? open_memstream(&result, &n) : NULL;
+    if (out) {
+        fputs(text, out);
+        for (uint32_t k = 0; L->o->want_lines && k <= L->root->nbodies; k++)
+            put_origins(k ? L->root->bodies[k - 1] : L->root, k, out);
+        if (fclose(out)) free(result), result = NULL;
+    }
     LLVMDisposeMessage(text);
-    return copy;
+    return result;
 }
 
 static LLVMMemoryBufferRef emit(LLVMModuleRef m, int level, char *err, size_t errlen) {
@@ -128,21 +145,55 @@ static void *helper_address(void *arg, const char *name) {
     return NULL;
 }
 
+/* what bk_code.handle is */
+typedef struct {
+    bk_image image;
+    bool frames; /* unwinders know it */
+    bk_gdb_entry *gdb;
+} handle;
+
 static int load(bk_lw *L, LLVMMemoryBufferRef object, const char *name, bk_code *out, char *err, size_t errlen) {
-    bk_image *image = malloc(sizeof *image);
-    if (!image) {
+    handle *h = calloc(1, sizeof *h);
+    if (!h) {
         snprintf(err, errlen, "out of memory");
         return -1;
     }
-    if (bk_load_object(LLVMGetBufferStart(object), LLVMGetBufferSize(object), name, helper_address, L, image, err,
-                       errlen)) {
-        free(image);
+    if (bk_load_object(LLVMGetBufferStart(object), LLVMGetBufferSize(object), name, L->o->want_lines, helper_address, L,
+                       &h->image, err, errlen)) {
+        free(h);
         return -1;
     }
-    out->handle = image;
-    out->entry = (bk_entry)(uintptr_t)image->entry;
-    out->code_bytes = image->entry_size;
+    out->handle = h;
+    out->entry = (bk_entry)(uintptr_t)h->image.entry;
+    out->code_bytes = h->image.entry_size;
     return 0;
+}
+
+/* after the tables; without memory for it there is no line table */
+static void take_lines(bk_lw *L, const char *name, bk_code *out) {
+    handle *h = out->handle;
+    if (h->image.debug) bk_read_lines(out, h->image.debug, name);
+    if (L->o->want_gdb) return;
+    free(h->image.debug);
+    h->image.debug = NULL;
+}
+
+/* of libgcc, which all unwinders of a process ask that are not debuggers */
+extern void __register_frame(void *), __deregister_frame(void *);
+
+static void publish(bk_code *c) {
+    handle *h = c->handle;
+    if (h->image.frames && !h->frames) __register_frame(h->image.frames);
+    h->frames = h->image.frames;
+    if (h->image.debug && !h->gdb) h->gdb = bk_gdb_add(h->image.debug, h->image.debug_size);
+}
+
+static void unload(handle *h) {
+    bk_gdb_remove(h->gdb);
+    if (h->frames) __deregister_frame(h->image.frames);
+    bk_unload(&h->image);
+    free(h->image.debug);
+    free(h);
 }
 
 /* ---- a compile ---- */
@@ -153,11 +204,10 @@ static const char *helper_at(void *arg, uint64_t address) {
     return NULL;
 }
 
-static char *asm_text(const bk_code *c, const bk_compile_opts *o) {
+static char *asm_text(const bk_fn *fn, const bk_code *c, const bk_compile_opts *o) {
     if (!engine.disassembler && LLVMInitializeNativeDisassembler()) return NULL;
     engine.disassembler = true;
-    return bk_disassemble(engine.triple, engine.cpu, engine.features, (const void *)(uintptr_t)c->entry, c->code_bytes,
-                          helper_at, (void *)(uintptr_t)o->helpers);
+    return bk_disassemble(engine.triple, engine.cpu, engine.features, fn, c, helper_at, (void *)(uintptr_t)o->helpers);
 }
 
 /* the tables of exits become the code's */
@@ -196,7 +246,7 @@ static LLVMMemoryBufferRef to_object(LLVMModuleRef m, bk_lw *L, bk_code *out, ch
     if (run_passes(m, L, err, errlen)) return NULL;
     double t1 = now_ms();
     out->opt_ms = t1 - t0;
-    if (L->o->want_llvm) out->llvm_text = module_text(m);
+    if (L->o->want_llvm) out->llvm_text = module_text(m, L);
     t1 = now_ms();
     LLVMMemoryBufferRef object = emit(m, level_of(L->o), err, errlen);
     out->emit_ms = now_ms() - t1;
@@ -224,6 +274,22 @@ static LLVMMemoryBufferRef build(bk_lw *L, const bk_fn *fn, const bk_compile_opt
     return object;
 }
 
+/* for tests: asking for lines must not change the code */
+static int check_lines(LLVMMemoryBufferRef object, const bk_fn *fn, const bk_compile_opts *o, const char *name,
+                       char *err, size_t errlen) {
+    static bk_lw L;
+    bk_code code = {0};
+    bk_compile_opts plain = *o;
+    plain.want_lines = plain.want_llvm = false;
+    LLVMMemoryBufferRef other = build(&L, fn, &plain, name, &code, err, errlen);
+    bk_lower_free(&L);
+    if (!other) return -1;
+    bool same = bk_same_code(LLVMGetBufferStart(object), LLVMGetBufferStart(other));
+    LLVMDisposeMemoryBuffer(other);
+    if (!same) snprintf(err, errlen, "the code differs with a line table");
+    return same ? 0 : -1;
+}
+
 static void free_tables(bk_code *c) {
     free(c->exits);
     free(c->locs);
@@ -231,9 +297,10 @@ static void free_tables(bk_code *c) {
 }
 
 static void release(bk_code *c) {
-    if (c->handle) bk_unload(c->handle);
-    free(c->handle);
+    if (c->handle) unload(c->handle);
     free_tables(c);
+    free(c->lines);
+    free(c->parts);
     for (uint32_t k = 0; k < c->nbodies; k++) free_tables(&c->bodies[k]);
     free(c->bodies);
     free(c->llvm_text);
@@ -259,11 +326,13 @@ static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char
     if (object) {
         double t0 = now_ms();
         rc = load(&L, object, name, out, err, errlen);
+        if (rc == 0 && o->check_lines) rc = check_lines(object, fn, o, name, err, errlen);
         LLVMDisposeMemoryBuffer(object);
         out->emit_ms += now_ms() - t0;
     }
     if (rc == 0) rc = take_tables(&L, out, err, errlen);
-    if (rc == 0 && o->want_asm) out->asm_text = asm_text(out, o);
+    if (rc == 0) take_lines(&L, name, out);
+    if (rc == 0 && o->want_asm) out->asm_text = asm_text(fn, out, o);
     bk_lower_free(&L);
     if (rc) release(out);
     return rc;
@@ -299,7 +368,7 @@ static int set_up(char *err, size_t errlen) {
 
 __attribute__((visibility("default"))) const bk_backend *bk_backend_open(char *err, size_t errlen) {
     static char version[32];
-    static const bk_backend backend = {.version = version, .compile = compile, .release = release};
+    static const bk_backend backend = {.version = version, .compile = compile, .publish = publish, .release = release};
     unsigned major, minor, patch;
     if (!engine.ready && set_up(err, errlen)) return NULL;
     engine.ready = true;

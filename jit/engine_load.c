@@ -45,7 +45,12 @@ __attribute__((format(printf, 2, 3))) static int refuse(loader *l, const char *f
 }
 
 static bool placed(const Elf64_Shdr *s) {
-    return (s->sh_flags & SHF_ALLOC) && s->sh_type == SHT_PROGBITS && s->sh_size;
+    return (s->sh_flags & SHF_ALLOC) && (s->sh_type == SHT_PROGBITS || s->sh_type == SHT_X86_64_UNWIND) && s->sh_size;
+}
+
+static bool is_frames(const loader *l, const Elf64_Shdr *s) {
+    const char *names = (const char *)l->obj + l->sec[l->h->e_shstrndx].sh_offset;
+    return placed(s) && strcmp(names + s->sh_name, ".eh_frame") == 0;
 }
 
 static int open_object(loader *l, const void *obj, size_t n) {
@@ -80,6 +85,7 @@ static void lay_out(loader *l) {
         at = (at + align - 1) & ~(align - 1);
         l->place[k] = at;
         at += s->sh_size;
+        if (is_frames(l, s)) at += 4; /* the zero word that ends it */
     }
     l->stubs_at = (at + 15) & ~(size_t)15;
     for (uint32_t k = 1; k < l->nsym; k++)
@@ -182,14 +188,33 @@ static int find_entry(loader *l, const char *entry, bk_image *out) {
         uint64_t at;
         if (address_of(l, k, &at)) return -1;
         /* native functions stand behind the entry, in its section */
-        *out = (bk_image){l->base, l->size, (void *)(uintptr_t)at, l->sec[s->st_shndx].sh_size - s->st_value};
+        *out = (bk_image){.base = l->base,
+                          .size = l->size,
+                          .entry = (void *)(uintptr_t)at,
+                          .entry_size = l->sec[s->st_shndx].sh_size - s->st_value};
         return 0;
     }
     return refuse(l, "the object has no %s", entry);
 }
 
-int bk_load_object(const void *obj, size_t n, const char *entry, bk_resolver resolve, void *arg, bk_image *out,
-                   char *err, size_t errlen) {
+static void find_frames(const loader *l, bk_image *out) {
+    for (unsigned k = 0; k < l->h->e_shnum; k++)
+        if (is_frames(l, &l->sec[k])) out->frames = l->base + l->place[k];
+}
+
+/* without it the code is as good: no memory is no failure */
+static void keep_debug(const loader *l, size_t n, bk_image *out) {
+    uint64_t *address = calloc(l->h->e_shnum, sizeof *address);
+    if (!address) return;
+    for (unsigned k = 0; k < l->h->e_shnum; k++)
+        if (l->place[k] != SIZE_MAX) address[k] = (uint64_t)(uintptr_t)(l->base + l->place[k]);
+    out->debug = bk_debug_object(l->obj, n, address);
+    out->debug_size = n;
+    free(address);
+}
+
+int bk_load_object(const void *obj, size_t n, const char *entry, bool debug, bk_resolver resolve, void *arg,
+                   bk_image *out, char *err, size_t errlen) {
     loader l = {.resolve = resolve, .arg = arg, .err = err, .errlen = errlen};
     int rc = open_object(&l, obj, n);
     if (rc == 0) {
@@ -197,6 +222,8 @@ int bk_load_object(const void *obj, size_t n, const char *entry, bk_resolver res
         rc = fill(&l);
     }
     if (rc == 0) rc = find_entry(&l, entry, out);
+    if (rc == 0) find_frames(&l, out);
+    if (rc == 0 && debug) keep_debug(&l, n, out);
     if (rc && l.base) munmap(l.base, l.size);
     free(l.place);
     free(l.stub_of);

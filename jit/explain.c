@@ -106,6 +106,14 @@ static void one_region(bk_writer *w, const bk_region *r) {
     w->list(w->ctx, "functions");
     for (uint32_t i = 0; i < r->fn->ncodes; i++) w->str(w->ctx, NULL, bk_region_name(r, r->fn, (uint16_t)i));
     w->end(w->ctx);
+    w->list(w->ctx, "native_functions");
+    for (uint32_t k = 0; k < r->fn->nbodies; k++) {
+        const bk_fn *fn = r->fn->bodies[k];
+        w->list(w->ctx, NULL);
+        for (uint32_t i = 0; i < fn->ncodes; i++) w->str(w->ctx, NULL, bk_region_name(r, fn, (uint16_t)i));
+        w->end(w->ctx);
+    }
+    w->end(w->ctx);
     stages(w, r);
     w->end(w->ctx);
 }

@@ -327,6 +327,7 @@ static void origin(parser *ps) {
     need(ps, "depth"), o->depth = (uint16_t)number(ps);
     need(ps, "offset"), o->offset = (uint32_t)number(ps);
     need(ps, "line"), o->line = (uint32_t)number(ps);
+    if (at(ps, "in")) o->caller = (uint16_t)number(ps);
 }
 
 static void slot(parser *ps, bk_slot *s) {

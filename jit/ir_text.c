@@ -189,7 +189,9 @@ static void print_one(const bk_fn *f, FILE *out) {
             f->ncodes);
     for (uint32_t i = 1; i < f->norigins; i++) {
         const bk_origin *o = &f->origins[i];
-        fprintf(out, "origin %u code %u depth %u offset %u line %u\n", i, o->code, o->depth, o->offset, o->line);
+        fprintf(out, "origin %u code %u depth %u offset %u line %u", i, o->code, o->depth, o->offset, o->line);
+        if (o->caller) fprintf(out, " in %u", o->caller);
+        fputc('\n', out);
     }
     for (uint32_t n = 0; n < f->nblocks; n++)
         if (f->blocks[n].nins || f->blocks[n].npreds) print_block(f, n, out);

@@ -115,6 +115,7 @@ static void add_attr(bk_lw *L, unsigned where, const char *name, uint64_t value)
  * context are known to nobody else (helpers that use the context are given it). */
 static void function_attrs(bk_lw *L) {
     add_attr(L, LLVMAttributeFunctionIndex, "nounwind", 0);
+    add_attr(L, LLVMAttributeFunctionIndex, "uwtable", 2); /* unwinders get through it, at any instruction */
     for (unsigned p = 1; p <= 3; p++) {
         add_attr(L, p, "noundef", 0);
         add_attr(L, p, "nonnull", 0);
@@ -226,6 +227,7 @@ static void lower_ins(bk_lw *L, bk_blk blk, bk_ref r) {
         return;
     }
     if (i->op == BK_NOP || (i->flags & BK_F_DEAD) || constant(L, i)) return;
+    bk_lines_at(L, r);
     if ((bk_ops[i->op].flags & BK_OF_GUARD) && L->o->stress_seed) bk_exit_stress(L, r);
     LLVMValueRef v = NULL;
     if (!lower_effect(L, blk, r, i, &v)) v = bk_lower_op(L, r, i);
@@ -286,6 +288,7 @@ static void free_part(bk_lw *L) {
 static void lower_part(bk_lw *L, const char *name) {
     if (!alloc_tables(L)) return;
     init_function(L, name);
+    bk_lines_part(L);
     bk_flow_order(L);
     if (L->failed) return;
     bk_flow_loops(L);
@@ -295,6 +298,7 @@ static void lower_part(bk_lw *L, const char *name) {
     if (!L->part) function_attrs(L);
     lower_blocks(L);
     if (L->failed) return;
+    bk_lines_none(L);
     bk_flow_finish_phis(L);
     bk_exits_finish(L);
     if (!L->failed) end_part(L);
@@ -303,12 +307,14 @@ static void lower_part(bk_lw *L, const char *name) {
 static void lower_all(bk_lw *L, const char *name) {
     init_types(L);
     bk_mem_init(L);
+    bk_lines_begin(L);
     for (L->part = 0; L->part <= L->root->nbodies && !L->failed; L->part++) {
         if (L->part) free_part(L);
         L->fn = L->part ? L->root->bodies[L->part - 1] : L->root;
         if (L->fn->oom || !L->fn->nblocks) bk_lw_fail(L, "a function is incomplete");
         else lower_part(L, name);
     }
+    bk_lines_end(L);
 }
 
 LLVMModuleRef bk_lower(bk_lw *L, const bk_fn *fn, const bk_compile_opts *o, LLVMContextRef cx, const char *name,

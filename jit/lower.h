@@ -57,6 +57,15 @@ typedef struct {
     LLVMValueRef number;
 } bk_exits;
 
+/* debug information (lower_lines.c); di is NULL when it is not asked for */
+typedef struct {
+    struct LLVMOpaqueDIBuilder *di;
+    uint32_t nsources;
+    LLVMMetadataRef *inlined; /* per source: the function, as a scope of inlined code */
+    LLVMMetadataRef own;      /* the function of the part */
+    LLVMMetadataRef *calls;   /* per origin of the part: where the call is that inlined code stands for */
+} bk_linesinfo;
+
 /* what remains of a function's exits when it is lowered */
 typedef struct {
     bk_exit *exits;
@@ -91,6 +100,7 @@ typedef struct bk_lw {
     unsigned md_tbaa, md_prof, md_invariant;
     LLVMValueRef weights_exit, weights_cold, empty_md;
     bk_exits x;
+    bk_linesinfo lines;
     bool named; /* values get names, for dumps */
     bool failed;
     char *err;
@@ -178,8 +188,16 @@ void bk_native_leave(bk_lw *L);          /* the end of the exit block */
 LLVMValueRef bk_call_helper(bk_lw *L, uint32_t id, const LLVMValueRef *args, uint32_t n);
 LLVMValueRef bk_call_ins(bk_lw *L, const bk_ins *i);
 
-/* disasm.c: malloc'ed text of the machine code at `code`, or NULL. symbol names an address (or gives NULL). */
+/* lower_lines.c: debug information; all of it does nothing unless it is asked for */
+void bk_lines_begin(bk_lw *L);        /* the module */
+void bk_lines_part(bk_lw *L);         /* the function of L->part, which is made */
+void bk_lines_at(bk_lw *L, bk_ref r); /* what is built from now on belongs to value r */
+void bk_lines_none(bk_lw *L);         /* or to none */
+void bk_lines_end(bk_lw *L);
+
+/* disasm.c: malloc'ed text of the code, or NULL. symbol names an address (or gives NULL). With a line table each
+ * instruction ends with ` @O vR`, origin and value of its function's IR; functions are headed by their names. */
 typedef const char *(*bk_symbolizer)(void *arg, uint64_t address);
-char *bk_disassemble(const char *triple, const char *cpu, const char *features, const void *code, size_t n,
+char *bk_disassemble(const char *triple, const char *cpu, const char *features, const bk_fn *fn, const bk_code *code,
                      bk_symbolizer symbol, void *arg);
 #endif

@@ -48,9 +48,9 @@ static const bk_fn *find_call(const bk_lw *L, uint32_t number, const bk_ins **ca
     return NULL;
 }
 
-static void attribute(bk_lw *L, LLVMValueRef f, unsigned where, const char *name) {
+static void attribute(bk_lw *L, LLVMValueRef f, unsigned where, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-    LLVMAddAttributeAtIndex(f, where, LLVMCreateEnumAttribute(L->cx, kind, 0));
+    LLVMAddAttributeAtIndex(f, where, LLVMCreateEnumAttribute(L->cx, kind, value));
 }
 
 static void declare(bk_lw *L, uint32_t number) {
@@ -69,8 +69,9 @@ static void declare(bk_lw *L, uint32_t number) {
     LLVMValueRef f = L->native[number] = LLVMAddFunction(L->mod, name, L->native_type[number]);
     LLVMSetLinkage(f, LLVMInternalLinkage);
     LLVMSetFunctionCallConv(f, 8 /* fast */);
-    attribute(L, f, LLVMAttributeFunctionIndex, "nounwind");
-    attribute(L, f, 1, "nonnull");
+    attribute(L, f, LLVMAttributeFunctionIndex, "nounwind", 0);
+    attribute(L, f, LLVMAttributeFunctionIndex, "uwtable", 2);
+    attribute(L, f, 1, "nonnull", 0);
 }
 
 void bk_native_declare(bk_lw *L) {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool bk_perf_wanted;
+bk_perfmode bk_perf_wanted;
 static FILE *file;
 static pid_t owner;
 
@@ -33,7 +33,7 @@ void bk_perf_write(const bk_anchor *a, const bk_region *r) {
         owner = getpid();
     }
     if (!file) {
-        bk_perf_wanted = false;
+        bk_perf_wanted = BK_PERF_OFF;
         return;
     }
     if (fresh) put_all();

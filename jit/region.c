@@ -15,37 +15,52 @@ static void each_const(const bk_fn *fn, void (*f)(bk_obj *)) {
 
 static void on_break(void *arg) { ((bk_region *)arg)->valid = 0; }
 
-static const char *name_of(void *code) {
-    const bk_codeinfo *ci = bk_py_codeinfo(code);
-    return ci && ci->name ? ci->name : "?";
-}
-
 static const bk_fn *nth_fn(const bk_fn *fn, uint32_t n) { return n ? fn->bodies[n - 1] : fn; }
 
-/* of all code objects of a function and its bodies, in one allocation */
-static char **names_of(const bk_fn *fn) {
-    size_t size = 1, count = 0, k = 0;
+static bk_source source_of(void *code) {
+    const bk_codeinfo *ci = bk_py_codeinfo(code);
+    return ci && ci->name ? (bk_source){ci->name, ci->filename, ci->firstline} : (bk_source){"?", "?", 0};
+}
+
+/* of all code objects of a function and its bodies, in one allocation; a file's name once for those that follow one
+ * another */
+static bk_source *sources_of(const bk_fn *fn, uint32_t *count) {
+    size_t size = 1, k = 0;
     for (uint32_t n = 0; n <= fn->nbodies; n++) {
         const bk_fn *f = nth_fn(fn, n);
-        count += f->ncodes;
-        for (uint32_t i = 0; i < f->ncodes; i++) size += strlen(name_of(f->codes[i])) + 1;
-    }
-    char **names = malloc(size + count * sizeof(char *)), *text = names ? (char *)(names + count) : NULL;
-    for (uint32_t n = 0; names && n <= fn->nbodies; n++) {
-        const bk_fn *f = nth_fn(fn, n);
+        *count += f->ncodes;
         for (uint32_t i = 0; i < f->ncodes; i++) {
-            names[k++] = text;
-            text = stpcpy(text, name_of(f->codes[i])) + 1;
+            bk_source s = source_of(f->codes[i]);
+            size += strlen(s.name) + strlen(s.file) + 2;
         }
     }
-    return names;
+    bk_source *all = malloc(size + *count * sizeof *all);
+    char *text = all ? (char *)(all + *count) : NULL;
+    for (uint32_t n = 0; all && n <= fn->nbodies; n++) {
+        const bk_fn *f = nth_fn(fn, n);
+        for (uint32_t i = 0; i < f->ncodes; i++, k++) {
+            bk_source s = source_of(f->codes[i]);
+            bool same = k && strcmp(s.file, all[k - 1].file) == 0;
+            all[k] = (bk_source){text, same ? all[k - 1].file : NULL, s.line};
+            text = stpcpy(text, s.name) + 1;
+            if (same) continue;
+            all[k].file = text;
+            text = stpcpy(text, s.file) + 1;
+        }
+    }
+    return all;
+}
+
+const bk_source *bk_region_source(const bk_region *r, const bk_fn *fn, uint16_t code) {
+    uint32_t at = code;
+    if (!r->sources || code >= fn->ncodes) return NULL;
+    for (uint32_t n = 0; nth_fn(r->fn, n) != fn; n++) at += nth_fn(r->fn, n)->ncodes;
+    return &r->sources[at];
 }
 
 const char *bk_region_name(const bk_region *r, const bk_fn *fn, uint16_t code) {
-    uint32_t at = code;
-    if (!r->names || code >= fn->ncodes) return NULL;
-    for (uint32_t n = 0; nth_fn(r->fn, n) != fn; n++) at += nth_fn(r->fn, n)->ncodes;
-    return r->names[at];
+    const bk_source *s = bk_region_source(r, fn, code);
+    return s ? s->name : NULL;
 }
 
 bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, uint32_t nchecks) {
@@ -58,7 +73,7 @@ bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, ui
     }
     each_const(fn, bk_py_incref);
     r->fn = fn;
-    r->names = names_of(fn);
+    r->sources = sources_of(fn, &r->nsources);
     r->ticket = ticket;
     r->checks = checks;
     r->nchecks = nchecks;
@@ -79,9 +94,15 @@ static void region_free(bk_region *r) {
     bk_fn_free(r->fn);
     for (int i = 0; i < 4; i++) free(r->texts[i]);
     free(r->exit_counts);
-    free(r->names);
+    free(r->sources);
     free(r->checks);
     free(r);
+}
+
+void bk_region_publish(bk_region *r) {
+    char err[8];
+    const bk_backend *be = bk_py_backend(err, sizeof err);
+    if (be && r->code.entry) be->publish(&r->code);
 }
 
 void bk_region_drop(bk_region *r) {
@@ -218,6 +239,10 @@ void bk_region_compile(bk_region *r) {
                          .level = r->level,
                          .want_llvm = bk_keep_stages >> 2 & 1,
                          .want_asm = bk_keep_stages >> 3 & 1,
+                         .want_lines = bk_keep_stages >> 2 & 7 || bk_perf_wanted == BK_PERF_DUMP || bk_gdb_wanted,
+                         .check_lines = bk_keep_stages >> 4 & 1,
+                         .want_gdb = bk_gdb_wanted,
+                         .sources = r->sources,
                          .stress_seed = bk_stress_seed,
                          .stress_one_in = bk_stress_one_in,
                          .stress_state = &stress_state};

@@ -7,7 +7,9 @@
 typedef struct bk_region {
     bk_fn *fn; /* kept for its snapshots; its constants are strong references */
     bk_code code;
-    char **names; /* of fn->codes, then of those of its bodies, which may die before the region; NULL: out of memory */
+    bk_source
+        *sources; /* of fn->codes, then of those of its bodies, which may die before the region; NULL: no memory */
+    uint32_t nsources;
     bk_ticket *ticket;
     int32_t valid;         /* cleared by a watcher: code must not be entered, and leaves at its next test */
     uint32_t inside;       /* activations */
@@ -31,6 +33,8 @@ typedef struct bk_region {
 /* takes over fn (with a new reference to each constant), the ticket and the checks (malloc'ed); NULL: out of memory,
  * all freed */
 bk_region *bk_region_new(bk_fn *fn, bk_ticket *ticket, bk_entrycheck *checks, uint32_t nchecks);
+/* the code may be entered from now on; GIL held */
+void bk_region_publish(bk_region *r);
 /* GIL held; frees at once if nobody is inside, else when that is so */
 void bk_region_drop(bk_region *r);
 /* frees dropped regions that nobody is inside of any more */
@@ -39,6 +43,8 @@ void bk_region_sweep(void);
 void bk_region_compile(bk_region *r);
 /* an exit by its number in the region, native functions included; *fn: the function it belongs to */
 const bk_exit *bk_region_exit(const bk_region *r, uint32_t number, const bk_fn **fn);
+/* where code number `code` of the region's function fn comes from (borrowed; NULL unknown) */
+const bk_source *bk_region_source(const bk_region *r, const bk_fn *fn, uint16_t code);
 /* the name of code number `code` of the region's function fn (borrowed; NULL unknown) */
 const char *bk_region_name(const bk_region *r, const bk_fn *fn, uint16_t code);
 uint32_t bk_region_exits(const bk_region *r); /* how many */

@@ -70,7 +70,8 @@ void bk_sample_before_fork(void) {}
 void bk_sample_go_on(void) {}
 void bk_sample_in_child(void) {}
 void bk_sample_where(void) {}
-bool bk_perf_wanted;
+bk_perfmode bk_perf_wanted;
+bool bk_gdb_wanted;
 bool bk_select_load(const char *path) { return path != NULL; }
 const char *const bk_pass_names[] = {NULL};
 void bk_driver_before_fork(void) { note("before_fork "); }
