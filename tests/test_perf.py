@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -71,3 +72,116 @@ def test_perf_report_names_the_loop(tmp_path):
     shown = subprocess.run(report, capture_output=True, text=True, timeout=120)
     assert "py::hot:p.py:6" in shown.stdout, shown.stdout + shown.stderr
     list(maps(done.stdout))
+
+
+# ---- jitdump: the code itself, with lines ----------------------------------------------------------------------------
+INLINING = """
+import backedge, os
+def mix(x, y):
+    return (x * 31 + y) & 0xFFFFFF
+@backedge.jit(sync=1)
+def hot(n):
+    s = 0
+    for i in range(n):
+        s = mix(s, i)
+        if s % 3 == 0:
+            s += i ^ 5
+    return s
+@backedge.jit(sync=1)
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+hot(1000)
+for _ in range(int(os.environ.get("ROUNDS", "1"))):
+    hot(1000000)
+for _ in range(300):
+    fib(12)
+print(os.getpid())
+"""
+
+
+class Dump:
+    """A jitdump file: loads of name, address, code, and the line table before it: a list of address, line, file."""
+
+    def __init__(self, data):
+        magic, version, size, machine, _, self.pid, _, flags = struct.unpack_from("=IIIIIIQQ", data)
+        assert (magic, version, size, machine, flags) == (0x4A695444, 1, 40, 62, 0)
+        self.loads, self.lines, times, at = [], None, [], size
+        while at < len(data):
+            kind, size, time = struct.unpack_from("=IIQ", data, at)
+            times.append(time)
+            {0: self.load, 2: self.debug}[kind](data[at + 16 : at + size])
+            at += size
+        assert at == len(data) and times == sorted(times) and self.lines is None
+
+    def load(self, body):
+        pid, tid, vma, address, size, number = struct.unpack_from("=IIQQQQ", body)
+        name, _, code = body[40:].partition(b"\0")
+        assert pid == self.pid and tid and vma == address and len(code) == size and number == len(self.loads) + 1
+        where, rows = self.lines
+        self.loads.append((name.decode(), address, code, rows))
+        self.lines = None
+        assert where == address
+
+    def debug(self, body):
+        address, count = struct.unpack_from("=QQ", body)
+        rows, at = [], 16
+        for _ in range(count):
+            where, line, _ = struct.unpack_from("=Qii", body, at)
+            end = body.index(b"\0", at + 16)
+            rows.append((where, line, body[at + 16 : end].decode()))
+            at = end + 1
+        assert at == len(body) and rows == sorted(rows, key=lambda row: row[0])
+        self.lines = address, rows
+
+
+def test_dump_has_code_and_lines(run_python, tmp_path):
+    script = str(tmp_path / "p.py")
+    (tmp_path / "p.py").write_text(INLINING)
+    done = run_python(script, env={"BACKEDGE_PERF": "dump"})
+    path = f"/tmp/jit-{done.stdout.strip()}.dump"
+    with open(path, "rb") as file:
+        dump = Dump(file.read())
+    os.unlink(path)
+    assert dump.pid == int(done.stdout)
+    names = [load[0] for load in dump.loads]
+    assert "py::hot:p.py:8" in names and names.count("py::fib:p.py:13") >= 2  # the entry, and a native function
+    for name, address, code, rows in dump.loads:
+        assert all(file == script and address <= where < address + len(code) for where, _, file in rows)
+        if name == "py::hot:p.py:8":
+            assert {4, 8, 10} <= {line for _, line, _ in rows} <= {4, 8, 9, 10, 11}
+
+
+def test_dump_of_a_forked_child_is_its_own(run_python, tmp_path):
+    (tmp_path / "p.py").write_text(PROGRAM)
+    done = run_python(str(tmp_path / "p.py"), "fork", env={"BACKEDGE_PERF": "dump"})
+    loads = []
+    for pid in done.stdout.split():
+        with open(f"/tmp/jit-{pid}.dump", "rb") as file:
+            loads.append({load[0] for load in Dump(file.read()).loads})
+        os.unlink(f"/tmp/jit-{pid}.dump")
+    assert loads == [{"py::hot:p.py:6", "py::child:p.py:17"}, {"py::hot:p.py:6"}]
+
+
+def test_a_bad_value_is_one_error(run_python):
+    done = run_python("-c", "import backedge", env={"BACKEDGE_PERF": "jitdump"}, check=False)
+    assert done.returncode != 0 and "BACKEDGE_PERF must be map or dump, not 'jitdump'" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("perf"), reason="there is no perf")
+def test_perf_annotate_shows_source_lines(tmp_path):
+    (tmp_path / "p.py").write_text(INLINING)
+    env = {**os.environ, "BACKEDGE_PERF": "dump", "ROUNDS": "60"}
+
+    def perf(*args):
+        return subprocess.run(["perf", *args], capture_output=True, text=True, cwd=tmp_path, env=env, timeout=120)
+
+    done = perf("record", "-N", "-k", "mono", "-e", "cpu-clock", "-o", "data", sys.executable, "-P", "p.py")
+    if done.returncode != 0:
+        pytest.skip("perf cannot record here: " + done.stderr.strip().splitlines()[-1])
+    injected = perf("inject", "--jit", "-i", "data", "-o", "jitted")
+    os.unlink(f"/tmp/jit-{done.stdout.strip().splitlines()[0]}.dump")
+    assert injected.returncode == 0, injected.stderr
+    shown = perf("annotate", "-i", "jitted", "--stdio", "-s", "py::hot:p.py:8").stdout
+    for path in tmp_path.parent.glob("jitted-*.so"):
+        path.unlink()
+    assert "return (x * 31 + y) & 0xFFFFFF" in shown and "for i in range(n):" in shown, shown
