@@ -1,8 +1,11 @@
 """Line tables of machine code: what they say, and that the code is the same with and without them."""
 
+import ctypes
 import glob
 import os
 import re
+import shutil
+import subprocess
 
 import pytest
 from diff.harness import programs_of
@@ -108,3 +111,27 @@ def test_code_is_the_same_with_and_without(topic):
         _core.keep_stages(0)
     assert backedge.stats()["compiles"] > before
     assert not [event for event in failures if "differs" in (event.get("detail") or "")]
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+def test_the_comparison_sees_differences(tmp_path):
+    root = os.path.dirname(os.path.dirname(FOLDER))
+    source = os.path.join(root, "jit", "engine_debug.c")
+    library = str(tmp_path / "same.so")
+    include = ["-I", os.path.join(root, "include"), "-I", os.path.join(root, "jit")]
+    subprocess.run(["cc", "-std=gnu17", "-shared", "-fPIC", *include, source, "-o", library], check=True)
+    same = ctypes.CDLL(library).bk_same_code
+    same.restype = ctypes.c_bool
+
+    def compiled(constant, callee, *options):
+        text = f"int {callee}(int); int f(int x) {{ return {callee}(x + {constant}) * 2; }}\n"
+        path = str(tmp_path / "f.o")
+        subprocess.run(["cc", "-O1", *options, "-x", "c", "-c", "-", "-o", path], input=text, text=True, check=True)
+        with open(path, "rb") as file:
+            return file.read()
+
+    plain = compiled(7, "g")
+    assert same(plain, plain) and same(plain, compiled(7, "g", "-g")) and same(compiled(7, "g", "-g"), plain)
+    assert not same(plain, compiled(8, "g"))
+    assert not same(plain, compiled(8, "g", "-g"))
+    assert not same(plain, compiled(7, "g", "-fPIC", "-fno-plt"))

@@ -136,6 +136,8 @@ def test_lines_of_stages_name_their_places(page):
             assert all(-1 <= at < len(places) for at in stage["at"])
         of_bytecode, of_trace = (set(version["stages"][name]["at"]) - {-1} for name in ("bytecode", "trace"))
         assert of_trace and of_trace <= of_bytecode
+        of_asm = set(version["stages"]["asm"]["at"]) - {-1}
+        assert of_asm and of_asm <= of_bytecode
 
 
 def test_bytecode_is_named_as_the_stages_name_it(page):
