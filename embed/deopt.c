@@ -16,6 +16,7 @@ typedef struct {
     uint32_t nvalues;
     PyObject *near_values[NEAR_VALUES];
     bk_leftframe near_frames[NEAR_FRAMES];
+    PyObject *passed[BK_BOX_CONST - BK_BOX_PARAM]; /* to the native function whose frames are made */
 } bk_leaving;
 
 /* The main function's part of an exit, or a native function's: outermost first, as the records lie from their top. */
@@ -100,11 +101,24 @@ static void make_part(bk_leaving *l, const bk_part *p, uint32_t at) {
     }
 }
 
+/* what a native function was passed, or nothing more, takes the place of what its caller was */
+static void pass_on(bk_leaving *l, const bk_part *p) {
+    const bk_snap *s = &p->fn->snaps[p->exit->snap];
+    const bk_sframe *f = &p->fn->sframes[s->frame + s->nframes - 1];
+    PyObject *next[BK_BOX_CONST - BK_BOX_PARAM] = {0};
+    l->m.top = false;
+    for (unsigned k = 0; l->m.slot < &p->fn->slots[f->first + f->nslots] && k < sizeof next / sizeof *next; k++)
+        next[k] = bk_mat_slot(&l->m);
+    for (unsigned k = 0; k < sizeof next / sizeof *next; k++) Py_XDECREF(l->passed[k]); /* numbers */
+    memcpy(l->passed, next, sizeof next);
+}
+
 static void make_values(bk_leaving *l, const bk_part *main, const uint64_t *records, const uint64_t *top) {
     uint32_t at = 0;
     bk_part p = *main;
     do {
         make_part(l, &p, at);
+        pass_on(l, &p);
         at += p.fn->snaps[p.exit->snap].nframes;
     } while (next_part(&p, main->fn, main->code, records, &top));
 }
@@ -247,6 +261,8 @@ int bk_deopt(PyThreadState *ts, bkp_frame *f, const bk_fn *fn, const bk_code *co
     l.fn = fn;
     l.m.home = bkp_home(f);
     bk_mat_start(&l.m);
+    memset(l.passed, 0, sizeof l.passed);
+    l.m.passed = l.passed;
     lay_out(&l, &main, records, top);
     l.f[0].frame = f;
     PyObject *exc = l.snap->kind == BK_SNAP_RAISE ? PyErr_GetRaisedException() : NULL;

@@ -45,7 +45,9 @@ typedef struct {
     int first[64];       /* valid by those bits */
     int nmade, room;
     unsigned nlate;
-    bk_made *made; /* made_near, or allocated */
+    PyObject **passed; /* native functions: the objects of their parameters, BK_BOX_CONST - BK_BOX_PARAM of them; NULL:
+                          the caller had none, and none has been made */
+    bk_made *made;     /* made_near, or allocated */
     bk_made made_near[BK_MADE_NEAR];
     PyObject *late[BK_LATE_MAX]; /* references to be dropped when the frames are written */
 } bk_mat;

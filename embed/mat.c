@@ -175,13 +175,23 @@ static PyObject *from_home(const bk_mat *m, uint32_t home) {
     return Py_XNewRef(bkp_peek(home_word(m, home)));
 }
 
-/* a value that may have a box already (operand b or c): the box, or BK_BOX_UNBOUND, BK_BOX_KEEP; false: there is none,
- * box the value. aux: the box's reference is moved */
+/* a value that may have a box already (operand b or c): the box, or BK_BOX_UNBOUND, BK_BOX_KEEP, a token; false: there
+ * is none, box the value. aux: the box's reference is moved */
+/* the object of a parameter of the native function; the first that asks makes it, if there is none */
+static PyObject *passed_object(const bk_mat *m, const bk_slot *s, uint64_t token) {
+    PyObject **o = &m->passed[token - BK_BOX_PARAM];
+    if (*o) return Py_NewRef(*o);
+    *o = must(s->kind == BK_SK_F64 ? PyFloat_FromDouble(real(m, m->loc[0]))
+                                   : PyLong_FromLongLong((int64_t)word(m, m->loc[0])));
+    return Py_NewRef(*o);
+}
+
 static bool boxed_already(const bk_mat *m, const bk_slot *s, bk_ref box, bk_loc loc, PyObject **out) {
     uint64_t b = box ? word(m, loc) : 0;
     if (!b) return false;
     if (b == BK_BOX_UNBOUND) *out = NULL;
     else if (b == BK_BOX_KEEP) *out = from_home(m, m->first_home + m->index);
+    else if (b < BK_BOX_TOKENS) *out = passed_object(m, s, b);
     else *out = s->aux ? (PyObject *)(uintptr_t)b : Py_NewRef((PyObject *)(uintptr_t)b);
     return true;
 }

@@ -166,6 +166,10 @@ typedef enum {
 /* values of b for I64/F64/BOOL slots besides NULL and a real box */
 #define BK_BOX_UNBOUND ((int64_t)1) /* the slot is empty after all */
 #define BK_BOX_KEEP ((int64_t)2)    /* leave what the home slot holds */
+/* in native functions also tokens (jit/build_identity.c): the object of a parameter, by its number; in the word that is
+ * returned beside a result the callee's constants, too */
+enum { BK_BOX_PARAM = 16, BK_BOX_CONST = 32, BK_BOX_TOKENS = 64 };
+enum { BK_WORD_LEFT = 1 }; /* that word: the function was left */
 
 typedef struct {
     uint8_t kind; /* bk_slotkind */
@@ -202,7 +206,8 @@ typedef struct {
     uint16_t depth;  /* operand stack depth */
     uint32_t resume; /* bytecode offset to go on at; inner frames' callers: the offset of their CALL */
     uint32_t first;  /* slots: nlocals of the code, then depth stack slots (top-level slots only counted) */
-    uint32_t nslots; /* entries in fn.slots, kids included */
+    uint32_t nslots; /* entries in fn.slots, kids included; that waits for a native function: more than those slots
+                        take, a slot for each parameter follows (null: the caller has no object of it) */
     uint32_t func;   /* inner frames: index in fn.consts of the function object */
     uint32_t home;   /* first home slot number of this frame (0 for the outermost) */
     bool on_stack;   /* the function is no constant: it waits on top of the caller's stack */

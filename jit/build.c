@@ -201,7 +201,10 @@ static void reset(bk_builder *b) {
     b->nctx = 1;
     b->nvid = 0;
     b->kwnames = NULL; /* a restart may have come in the middle of a call */
-    b->ndying = 0;
+    b->nneeded = b->nwords = b->nreturned = b->npassed = 0;
+    memset(b->param_box, 0, sizeof b->param_box);
+    b->share_operands = false;
+    b->ndying = b->nmade = 0;
     b->fresh_dies = false;
     b->org = 0;
     b->st.n = b->st.nloops = 0;
@@ -230,6 +233,7 @@ static int attempt(bk_builder *b) {
     if (!b->ended) build_block(b);
     while (flow_next(b)) build_block(b);
     check_headers(b);
+    if (b->body) bk_body_check(b);
     if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
     return 0;
 }
@@ -278,21 +282,24 @@ static bk_fn *build_one(const bk_request *rq, bk_bodies *bodies, const bk_body *
     return result;
 }
 
-/* the bodies that were asked for; those may ask for more. A body that cannot be built gets a verdict. */
+/* the bodies that were asked for; those may ask for more. A body that cannot be built gets a verdict; all are gathered
+ * before the region is built again. */
 static bool build_bodies(const bk_request *rq, bk_bodies *all) {
+    bool built = true;
     for (uint32_t i = 0; i < all->n; i++) {
         bk_body *x = &all->body[i];
         int abort;
         uint32_t line;
+        all->again = false;
         x->fn = build_one(rq, all, x, &abort, &line);
         if (x->fn) continue;
+        built = false;
         if (!all->again && all->nverdicts < BK_MAXVERDICTS) { /* for a reason that any region has */
             all->verdict[all->nverdicts] = *x;
             all->verdict[all->nverdicts++].failed = true;
         }
-        return false;
     }
-    return true;
+    return built;
 }
 
 static bool take_bodies(bk_fn *fn, bk_bodies *all) {

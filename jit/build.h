@@ -75,7 +75,7 @@ typedef struct {
     bk_val *slots;
 } bk_bframe;
 
-enum { BK_MAXDEPTH = 12, BK_MOSTDYING = 64 };
+enum { BK_MAXDEPTH = 12, BK_MOSTDYING = 64, BK_MOSTMADE = 24 };
 typedef struct {
     bk_bframe f[BK_MAXDEPTH];
     uint32_t n; /* frames; f[n-1] is the innermost */
@@ -140,6 +140,16 @@ typedef struct {
     uint32_t *nentry;
 } bk_request;
 
+/* What numbers' objects a native function needs and gives (build_identity.c); a bit per parameter */
+enum { BK_MAXRESULTCONSTS = 8 };
+typedef struct {
+    uint32_t wants;   /* their boxes, where there are any, are passed too */
+    uint32_t returns; /* may be the result */
+    bool boxes;       /* the result may come with a reference to its box */
+    uint32_t nconsts; /* that it may return */
+    bk_obj *consts[BK_MAXRESULTCONSTS];
+} bk_identity;
+
 /* A native function of the region (build_native.c). */
 typedef struct {
     bk_obj *type;  /* exact type; NULL unknown */
@@ -152,7 +162,8 @@ typedef struct {
     const bk_codeinfo *ci;
     uint32_t nparams;
     bk_param param[BK_MAXPARAMS], result;
-    bool failed; /* verdicts: there can be no such body; else result is what it must have */
+    bk_identity id;
+    bool failed; /* verdicts: there can be no such body; else result and id are what it must have */
     bk_fn *fn;
 } bk_body;
 typedef struct {
@@ -192,9 +203,22 @@ typedef struct bk_builder {
     bk_site *leaves;
     uint32_t nleaves; /* kept over restarts: a body, or an inlined call, is left here */
     uint32_t neffects;
+    bk_ref param_box[BK_MAXPARAMS]; /* a body's: passed beside the number, 0 none */
+    bk_ref needed[BK_MAXSITES], words[BK_MAXSITES];
+    uint32_t nneeded, nwords; /* a body's: boxes of which the object is needed; words that are returned */
+    bk_obj *returned[BK_MAXRESULTCONSTS];
+    uint32_t nreturned;
+    const bk_val *passed; /* while the snapshot of a native call is made: its arguments */
+    uint32_t npassed;
     bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
     const bk_prof *result_of; /* the value just pushed has the type recorded here */
     uint32_t nvid;            /* identities of virtual instances */
+    struct {
+        bk_val was;
+        bk_ref box;
+    } made[BK_MOSTMADE]; /* numbers that this instruction made boxes of, before an effect */
+    uint32_t nmade;
+    bool share_operands; /* the operands of the instruction take boxes, too */
     bk_ref dying[BK_MOSTDYING];
     uint32_t ndying; /* collected: objects that lose a reference in this instruction */
     bool fresh_dies; /* one of them was just made */
@@ -302,6 +326,13 @@ void apply_seen(bk_builder *b, bk_val *v, const bk_prof *p);
 bk_prof *prof(bk_builder *b);
 const bk_insn *insn(bk_builder *b);
 
+/* build_share.c: one number is one object */
+bool bk_has_copy(bk_builder *b, const bk_val *v); /* the number stands in another place that is looked at again */
+bool bk_stands_elsewhere(bk_builder *b, const bk_val *v); /* in any place */
+bool bk_reuse_box(bk_builder *b, bk_val *v);              /* this instruction made a box of it already: borrowed */
+void bk_note_box(bk_builder *b, const bk_val *was, bk_ref box); /* a box was made of it */
+void bk_share_boxes(bk_builder *b); /* at an effect: other copies of the numbers take their boxes */
+
 /* build_flow.c: versions, merges, branches */
 void flow_goto(bk_builder *b, uint32_t pc, bool back); /* ends the block: go on at pc */
 void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false, uint32_t n_true, uint32_t n_false);
@@ -403,6 +434,8 @@ bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound);
 void bk_guard_depth(bk_builder *b); /* one more Python call may be nested */
 void bk_body_entry(bk_builder *b);
 void bk_body_return(bk_builder *b);
+void bk_body_check(bk_builder *b);              /* the body is built: as its callers take it? */
+void bk_need_object(bk_builder *b, bk_ref box); /* in a body: a token will not do for the box */
 _Noreturn void bk_body_give_up(bk_builder *b);
 _Noreturn void bk_body_unknown(bk_builder *b); /* the instruction must see the body's frame */
 bool bk_calls_python(bk_builder *b);           /* recording saw this call run a Python function */
@@ -418,6 +451,7 @@ bool inst_can_store(bk_builder *b, const bk_val *o, bk_obj *name, const bk_val *
 void inst_check_store(bk_builder *b, const bk_val *o, int64_t where);
 void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v);
 void inst_replace(bk_builder *b, uint32_t vid, const bk_val *to); /* every copy in the state becomes `to` */
+void inst_share_box(bk_builder *b, const bk_val *v, const bk_val *was, bk_ref box); /* v's attributes that are it */
 void inst_force(bk_builder *b, bk_val *v);      /* makes the object; v stands in the state, no effects yet */
 void inst_force_all(bk_builder *b, bk_val *v);  /* those in a value, which is a slot of the state */
 void force_operands(bk_builder *b, uint32_t n); /* the n operands on top hold no virtual instance any more */

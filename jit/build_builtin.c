@@ -337,6 +337,7 @@ static bool builtin_reversed(bk_builder *b, const bk_call *c) {
 static void done(bk_builder *b) {
     b->effects = true;
     b->neffects++;
+    bk_share_boxes(b);
 }
 
 static bool is_list(const bk_val *v) { return v->kind == V_VAL && v->type == bk_types.t_list && v->box && !v->maybe; }

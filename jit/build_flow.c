@@ -57,6 +57,7 @@ void begin_insn(bk_builder *b, uint32_t pc) {
     memcpy(b->saved, f->slots, n * sizeof(bk_val));
     b->saved_sp = f->sp;
     b->snap_start = 0;
+    b->nmade = 0;
     b->effects = false;
     bk_fn *fn = b->fn;
     bk_origin o = {.code = f->code,

@@ -188,25 +188,23 @@ static bool is_outer_local(bk_builder *b, const bk_val *v, uint32_t *slot) {
     return v >= f->slots && v < f->slots + f->ci->nlocals;
 }
 
-/* a number that an attribute was given a box of is that object wherever it stands */
-static void share_made(bk_builder *b, const bk_val *kid, bk_ref box) {
-    if (kid->kind != V_VAL || !kid->num || kid->box) return;
-    for (uint32_t i = 0; i < b->st.n; i++) {
-        bk_bframe *f = &b->st.f[i];
-        for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) {
-            bk_val *v = &f->slots[k];
-            if (v->kind != V_VAL || v->num != kid->num || v->num2 != kid->num2 || v->type != kid->type) continue;
-            if (v->box || v->clean || v->own == O_CONST) continue;
-            E(b, BK_INCREF, box, 0);
-            uint32_t slot;
-            bool home = is_outer_local(b, v, &slot);
-            if (home) put_home(b, slot, box);
-            v->box = box;
-            v->maybe = false;
-            v->own = home ? O_HOMES : O_OWNED;
-            v->homes = home ? home_bit(slot) : 0;
-        }
+void inst_share_box(bk_builder *b, const bk_val *v, const bk_val *was, bk_ref box) {
+    uint32_t vid = v->vid;
+    bk_val fresh = *v;
+    fresh.kids = own_kids(b, v, v->nkids);
+    for (int i = 0; i < v->nkids; i++) {
+        bk_val *k = &fresh.kids[i];
+        if (k->kind != V_VAL || !k->num || k->num != was->num || k->num2 != was->num2 || k->type != was->type) continue;
+        if (k->box != was->box || (k->box && !k->maybe)) continue;
+        E(b, BK_INCREF, box, 0);
+        if (k->own == O_OWNED && k->box) E(b, BK_XDECREFN, k->box, 0);
+        k->box = box;
+        k->maybe = false;
+        k->own = O_OWNED;
     }
+    inst_replace(b, vid, &fresh);
+    for (int i = 0; i < fresh.nkids; i++)
+        if (fresh.kids[i].kind == V_INST) inst_share_box(b, &fresh.kids[i], was, box);
 }
 
 /* An instance that is made, and how far the state knows of it: whether a copy has the new reference yet, and the
@@ -294,14 +292,19 @@ static void force_one(bk_builder *b, uint32_t vid) {
         made.nd = view_key(v);
         made.nd_ok = true;
     }
+    uint32_t nmade = b->nmade;
+    b->nmade = 0; /* numbers that were boxed are shared when the instance holds them */
     begin_effect(b);
     if (view) gone = *v; /* perhaps secured by that */
-    for (int i = 0; i < gone.nkids && !view; i++) share_made(b, &gone.kids[i], boxes[i]);
     bk_settling s = {.vid = vid, .made = made};
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
         for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++) settle_copy(b, &f->slots[k], &s);
     }
+    b->nmade = nmade;
+    b->share_operands = true;
+    bk_share_boxes(b);
+    b->share_operands = false;
     if (view) {
         bk_val array = gone.kids[0];
         release(b, &array);

@@ -6,7 +6,7 @@
  * A body is built for one combination of its arguments' types. The type of its result is what recording saw; a build
  * that proves this wrong is begun again. Code that must see its frame cannot run in a body: it is left there, and if
  * that happens often the body is given up and its calls are residual calls. */
-#include "build.h"
+#include "build_native.h"
 #include <string.h>
 
 static bool same_params(const bk_body *x, const bk_body *y) {
@@ -80,11 +80,12 @@ static int body_for(bk_builder *b, const bk_body *want) {
     bk_body *x = &all->body[all->n];
     *x = *want;
     x->result = known ? known->result : seen_result(x->ci, b->rq.profile(x->ci->code));
+    x->id = known ? known->id : bk_first_identity(x->ci);
     return (int)all->n++;
 }
 
 /* the next build of the region knows this of the body that is built now */
-static _Noreturn void verdict(bk_builder *b, bool failed, bk_param result) {
+static _Noreturn void verdict(bk_builder *b, bool failed, bk_param result, bk_identity id) {
     bk_bodies *all = b->bodies;
     bk_body *x = NULL;
     for (uint32_t i = 0; i < all->nverdicts; i++)
@@ -93,12 +94,17 @@ static _Noreturn void verdict(bk_builder *b, bool failed, bk_param result) {
         x = &all->verdict[all->nverdicts++];
         *x = *b->body;
     }
-    if (x) x->failed = failed, x->result = result;
+    if (x) x->failed = failed, x->result = result, x->id = id;
     all->again = x != NULL;
     bk_abort(b, BK_AB_CALLS);
 }
 
-void bk_body_give_up(bk_builder *b) { verdict(b, true, b->body->result); }
+void bk_body_give_up(bk_builder *b) { verdict(b, true, b->body->result, b->body->id); }
+
+void bk_body_check(bk_builder *b) {
+    bk_identity id;
+    if (bk_learn_identity(b, &id)) verdict(b, false, b->body->result, id);
+}
 
 bool bk_calls_python(bk_builder *b) {
     const bk_obj *callee = prof(b)->callee;
@@ -148,12 +154,29 @@ void bk_guard_depth(bk_builder *b) {
     if (b->bodies) guard(b, E(b, BK_GT, parameter(b, BK_I, BK_ARG_LEFT), KI(b, inlined(b))), BK_G_RECURSION);
 }
 
-/* gives what is passed for a parameter; boxed references are the callee's */
-static bk_ref pass(bk_builder *b, bk_val *v, const bk_param *p) {
-    if (!p->num) return take(b, v);
-    bk_ref r = v->num;
-    release(b, v);
-    return r;
+/* What is passed for a parameter: boxed references are the callee's; of numbers `v` stays what it is, to be released
+ * when the callee has returned. */
+static void pass(bk_builder *b, bk_val *v, const bk_param *p, bool box, bk_ref *args, uint32_t *n) {
+    if (p->konst) return;
+    args[(*n)++] = p->num ? v->num : take(b, v);
+    if (box) args[(*n)++] = bk_argument_box(b, v);
+}
+
+static bool passed_twice(const bk_val *args, uint32_t n, uint32_t i) {
+    for (uint32_t k = 0; k < n; k++)
+        if (k != i && args[k].num && args[k].num == args[i].num) return true;
+    return false;
+}
+
+/* the arguments as the snapshot shows them: only numbers that are, or may come to be, objects of the caller's */
+static void show_passed(bk_builder *b, const bk_body *want, const bk_val *args) {
+    bk_val *shown = alloc(b, (want->nparams + 1) * sizeof *shown);
+    for (uint32_t i = 0; i < want->nparams; i++)
+        if (want->param[i].num &&
+            (args[i].box || bk_stands_elsewhere(b, &args[i]) || passed_twice(args, want->nparams, i)))
+            shown[i] = args[i];
+    b->passed = shown;
+    b->npassed = want->nparams;
 }
 
 static void check_arguments(bk_builder *b, uint32_t nargs, const bk_body *want) {
@@ -162,6 +185,8 @@ static void check_arguments(bk_builder *b, uint32_t nargs, const bk_body *want) 
     /* boxes last: a guard behind them would lose them */
     for (uint32_t i = 0; i < nargs && i < want->nparams; i++)
         if (!want->param[i].num && !want->param[i].konst) boxed(b, top(b, nargs - i));
+    for (uint32_t i = 0; i < nargs && i < want->nparams; i++)
+        if (want->param[i].num) bk_box_argument(b, &want->id, i, top(b, nargs - i));
 }
 
 bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
@@ -173,28 +198,34 @@ bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
     int number = body_for(b, &want);
     if (number < 0) return false;
     const bk_param result = b->bodies->body[number].result;
+    want.id = b->bodies->body[number].id;
     if (result.type) bk_const(b->fn, result.type);
     bk_guard_depth(b);
     guard(b, parameter(b, BK_1, BK_ARG_ROOM), BK_G_RECURSION);
     Eguarded(b, BK_POLL, 0, 0, BK_G_POLL);
     check_arguments(b, nargs, &want);
     begin_effect(b);
-    bk_ref args[BK_MAXPARAMS + 1];
+    bk_ref args[2 * BK_MAXPARAMS + 1];
+    bk_val was[BK_MAXPARAMS + 1];
     args[n++] = E(b, BK_SUB, parameter(b, BK_I, BK_ARG_LEFT), KI(b, inlined(b) + 1));
     for (uint32_t i = 0; i < want.nparams; i++) {
-        bk_val d, *v = i < nargs ? top(b, nargs - i) : &d;
-        if (want.param[i].konst) continue;
-        if (i >= nargs) d = v_konst(b, bk_py_func_default(func, i));
-        args[n++] = pass(b, v, &want.param[i]);
+        was[i] = i < nargs ? *top(b, nargs - i) : v_konst(b, bk_py_func_default(func, i));
+        pass(b, &was[i], &want.param[i], bk_wants_box(&want.id, &want.param[i], i), args, &n);
     }
     for (uint32_t i = 0; i < nstack + 2; i++) pop(b);
+    show_passed(b, &want, was);
     uint32_t snap = snap_now(b, TOPF(b)->pc, BK_SNAP_CALL, BK_G_CALLEE);
+    b->npassed = 0;
     bk_ref r = bk_emit_list(b->fn, b->st.blk, BK_NCALL, type_of(&result), args, n, number);
     if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
     b->fn->ins[r].org = b->org;
     b->fn->ins[r].snap = snap;
-    if (result.konst) push(b, v_konst(b, result.konst));
-    else push(b, result.num ? v_num(result.type, r) : v_owned(result.type, r));
+    bk_val out = result.konst ? v_konst(b, result.konst)
+                 : result.num ? bk_call_result(b, r, &result, &want.id, was, want.nparams)
+                              : v_owned(result.type, r);
+    for (uint32_t i = 0; i < want.nparams; i++)
+        if (want.param[i].num) release(b, &was[i]);
+    push(b, out);
     flow_continue(b, insn(b)->next);
     return true;
 }
@@ -227,6 +258,8 @@ void bk_body_entry(bk_builder *b) {
         else {
             bk_ref arg = parameter(b, type_of(p), n++);
             f->slots[i] = p->num ? v_num(p->type, arg) : v_owned(p->type, arg);
+            bool box = bk_wants_box(&x->id, p, i);
+            if (p->num) bk_param_identity(b, i, box ? parameter(b, BK_P, n++) : 0, &f->slots[i]);
         }
     }
     bk_const(b->fn, x->func);
@@ -240,7 +273,7 @@ static bool shape_result(bk_builder *b) {
     const bk_param *want = &b->body->result;
     bk_obj *type = v->kind == V_TUPLE ? bk_types.t_tuple : v->type;
     if (v->kind != V_VAL && v->kind != V_TUPLE) bk_body_give_up(b);
-    if (want->type && type && type != want->type) verdict(b, false, (bk_param){0});
+    if (want->type && type && type != want->type) verdict(b, false, (bk_param){0}, b->body->id);
     if (want->konst && !type) guard(b, E(b, BK_EQ, boxed(b, v), KP(b, want->konst)), BK_G_TYPE);
     else if (want->type && !type) {
         if (!v->box || v->maybe) bk_body_give_up(b);
@@ -261,8 +294,9 @@ void bk_body_return(bk_builder *b) {
     begin_effect(b);
     for (uint32_t i = 0; i < f->ci->nlocals; i++) release(b, &f->slots[i]);
     bk_val v = pop(b);
-    bk_ref r = want->konst ? KI(b, 0) : pass(b, &v, want);
-    if (want->konst) release(b, &v);
-    E(b, BK_RET, r, 0);
+    bk_ref r = want->konst ? KI(b, 0) : want->num ? v.num : take(b, &v), word = KP(b, NULL);
+    if (want->num) word = bk_result_word(b, &v);
+    else if (want->konst) release(b, &v);
+    E(b, BK_RET, r, word);
     b->ended = true;
 }

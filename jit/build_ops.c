@@ -421,7 +421,6 @@ static void op_is(bk_builder *b, const bk_insn *in) {
         /* two unboxed numbers: whether they are one object cannot be told here */
         bool bx = x->box && !x->maybe, by = y->box && !y->maybe;
         if ((!bx && !has_one_box(x)) || (!by && !has_one_box(y))) {
-            if (b->body) bk_body_give_up(b); /* they may have been passed as one object */
             leave(b, BK_G_NYI);
             return;
         }

@@ -55,6 +55,7 @@ bk_ref temp_box(bk_builder *b, bk_val *v, bk_temps *t) {
 }
 
 void drop_temps(bk_builder *b, const bk_temps *t) {
+    b->nmade = 0; /* what was not stored is gone now */
     for (uint32_t i = 0; i < t->n; i++) {
         if (t->t[i].tuple) CALLH(b, BK_H_drop_plain, t->t[i].box);
         else E(b, BK_DECREFN, t->t[i].box, 0);
@@ -69,7 +70,9 @@ void quiet_guard(bk_builder *b, bk_ref ok, bk_guardkind kind, const bk_temps *t)
     uint32_t snap = snap_start(b);
     bk_blk bad = flow_split(b, ok, true), on = b->st.blk;
     b->st.blk = bad;
+    uint32_t made = b->nmade;
     drop_temps(b, t);
+    b->nmade = made;
     bk_ref x = E(b, BK_EXIT, 0, 0);
     b->fn->ins[x].snap = snap;
     b->fn->ins[x].imm = kind;
@@ -84,6 +87,7 @@ void secure_now(bk_builder *b) {
 
 void did(bk_builder *b) {
     b->effects = true;
+    if (b->nmade) bk_share_boxes(b);
     b->neffects++;
 }
 

@@ -112,6 +112,7 @@ static bool fresh_float(const bk_val *v) {
 /* stores a float into the slot at base + index * scale + off, in the old float's box where that has no other owner */
 void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref base, bk_ref idx, int scale,
                      int64_t off) {
+    bool copied = bk_has_copy(b, v);
     begin_effect(b);
     bk_ref done = E(b, BK_REBOXF, old, v->num);
     bk_blk slow = flow_split(b, done, true), join = bk_block_new(b->fn);
@@ -124,6 +125,10 @@ void store_float_box(bk_builder *b, bk_ref old, bk_val *v, bk_alias al, bk_ref b
     E(b, BK_JMP, 0, 0);
     bk_edge(b->fn, b->st.blk, join);
     b->st.blk = join;
+    if (!copied) return;
+    bk_ref box = bk_phi(b->fn, join, BK_P);
+    if (bk_phi_add(b->fn, box, old) < 0 || bk_phi_add(b->fn, box, p) < 0) bk_abort(b, BK_AB_MEMORY);
+    bk_note_box(b, v, box);
 }
 
 static bk_obj *seen_old(bk_builder *b) {

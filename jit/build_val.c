@@ -205,6 +205,7 @@ static bk_ref make_box(bk_builder *b, bk_val *v) {
 
 /* box (maybe NULL) or a new box of num, as an owned reference; a diamond */
 static bk_ref box_or_new(bk_builder *b, bk_val *v) {
+    bk_need_object(b, v->box);
     bk_ref have = E(b, BK_NE, v->box, KP(b, NULL));
     bk_blk other = flow_split(b, have, false), join = bk_block_new(b->fn);
     if (v->own != O_OWNED) E(b, BK_INCREF, v->box, 0);
@@ -238,12 +239,12 @@ bk_ref boxed(bk_builder *b, bk_val *v) {
     } else if (v->type == bk_types.t_str && !v->maybe) {
         v->box = char_object(b, v->num);
         v->own = O_CONST;
-    } else if (v->maybe) {
-        v->box = box_or_new(b, v);
+    } else if (!bk_reuse_box(b, v)) {
+        bk_val was = *v;
+        v->box = v->maybe ? box_or_new(b, v) : make_box(b, v);
         v->own = O_OWNED;
-    } else {
-        v->box = make_box(b, v);
-        v->own = O_OWNED;
+        v->maybe = false;
+        bk_note_box(b, &was, v->box);
     }
     v->maybe = false;
     return v->box;
@@ -375,6 +376,7 @@ void secure_borrowers(bk_builder *b, uint64_t mask) { each_borrower(b, secure_ho
 void begin_effect(bk_builder *b) {
     each_val(b, secure_volatile, 0);
     b->effects = true;
+    if (b->nmade) bk_share_boxes(b);
     b->neffects++;
 }
 
@@ -997,6 +999,8 @@ static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_s
         sf.on_stack = f->on_stack;
         sf.finish = f->finish;
         for (uint32_t k = 0; k < f->ci->nlocals + sp; k++) snap_val(b, &slots[k], i + skip == 0 ? k : 0);
+        if (last)
+            for (uint32_t k = 0; k < b->npassed; k++) snap_val(b, &b->passed[k], 0);
         sf.nslots = b->fn->nslots - sf.first;
         b->fn->sframes[first + i] = sf;
     }

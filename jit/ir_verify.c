@@ -105,7 +105,8 @@ static const char *signature(bk_op op) {
     case BK_UNBOXF:
     case BK_UNBOXI:
     case BK_GTYPE: return "p";
-    case BK_RET: return "*";
+    case BK_NWORD: return "*";
+    case BK_RET: return "*p";
     case BK_SELECT: return "1*2";
     case BK_PADD: return "pi";
     case BK_REBOXF: return "pf";

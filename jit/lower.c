@@ -202,6 +202,7 @@ static bool lower_effect(bk_lw *L, bk_blk blk, bk_ref r, const bk_ins *i, LLVMVa
     case BK_CALL: *v = bk_call_ins(L, i); break;
     case BK_ARG: *v = bk_native_arg(L, i); break;
     case BK_NCALL: *v = bk_native_call(L, r, i); break;
+    case BK_NWORD: *v = bk_native_word(L, i); break;
     case BK_RET: bk_native_return(L, i); break;
     case BK_SETIP: bk_box_setip(L, i); break;
     case BK_JMP: bk_flow_jump(L, blk); break;

@@ -180,6 +180,7 @@ void bk_box_setip(bk_lw *L, const bk_ins *i);
 void bk_native_declare(bk_lw *L);
 void bk_native_begin(bk_lw *L); /* the function of L->part */
 LLVMValueRef bk_native_arg(bk_lw *L, const bk_ins *i);
+LLVMValueRef bk_native_word(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_native_call(bk_lw *L, bk_ref r, const bk_ins *i);
 void bk_native_return(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_native_record(bk_lw *L); /* where the exit's columns go */

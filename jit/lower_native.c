@@ -1,6 +1,7 @@
-/* Native functions: their signatures and calls, results with a status, and the records by which they leave.
+/* Native functions: their signatures and calls, results with a word, and the records by which they leave.
  *
- * A native function gives { result, status }; the status is 0, or 1 when it was left. Then it has put a record on the
+ * A native function gives { result, word }; the word tells which object the result is (jit/build_identity.c), or is
+ * BK_WORD_LEFT when the function was left. Then it has put a record on the
  * record stack of the context (bk_ctx.records): the words of its exit columns and a last one that tells its number and
  * the exit's (bk_record_word). Callers leave in turn and put theirs above it. */
 #include "lower.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 
 static LLVMTypeRef result_type(bk_lw *L, LLVMTypeRef value) {
-    LLVMTypeRef parts[2] = {value, L->i32};
+    LLVMTypeRef parts[2] = {value, L->ptr};
     return LLVMStructTypeInContext(L->cx, parts, 2, 0);
 }
 
@@ -57,11 +58,11 @@ static void declare(bk_lw *L, uint32_t number) {
     const bk_fn *fn = L->root->bodies[number];
     const bk_ins *call = NULL;
     const bk_fn *caller = find_call(L, number, &call);
-    LLVMTypeRef types[16] = {L->ptr, L->i64}, value = returned(L, fn);
+    LLVMTypeRef types[32] = {L->ptr, L->i64}, value = returned(L, fn);
     unsigned n = 2;
     char name[32];
     if (caller)
-        for (uint32_t k = 1; k < call->b && n < 16; k++)
+        for (uint32_t k = 1; k < call->b && n < 32; k++)
             types[n++] = bk_lw_type(L, (bk_type)caller->ins[caller->args[call->a + k]].type);
     if (!value && caller) value = expected(L, caller, number);
     snprintf(name, sizeof name, "native.%u", number);
@@ -117,16 +118,18 @@ LLVMValueRef bk_native_arg(bk_lw *L, const bk_ins *i) {
     return LLVMGetPoison(bk_lw_type(L, (bk_type)i->type));
 }
 
+static LLVMValueRef left_word(bk_lw *L) { return bk_lw_kp(L, (void *)(intptr_t)BK_WORD_LEFT); }
+
 LLVMValueRef bk_native_call(bk_lw *L, bk_ref r, const bk_ins *i) {
-    LLVMValueRef args[16] = {L->ctx};
+    LLVMValueRef args[32] = {L->ctx};
     unsigned n = 1;
     LLVMTypeRef want = bk_lw_type(L, (bk_type)i->type);
-    if (i->imm < 0 || i->imm >= L->root->nbodies || i->b > 15 || (uint64_t)i->a + i->b > L->fn->nargs) {
+    if (i->imm < 0 || i->imm >= L->root->nbodies || i->b > 31 || (uint64_t)i->a + i->b > L->fn->nargs) {
         bk_lw_fail(L, "a call of native function %lld", (long long)i->imm);
         return LLVMGetPoison(want);
     }
     for (uint32_t k = 0; k < i->b; k++) args[n++] = bk_lw_val(L, L->fn->args[i->a + k]);
-    LLVMTypeRef types[16], ft = L->native_type[i->imm];
+    LLVMTypeRef types[32], ft = L->native_type[i->imm];
     bool fits = LLVMCountParamTypes(ft) == n;
     if (fits) LLVMGetParamTypes(ft, types);
     for (unsigned k = 0; fits && k < n; k++) fits = LLVMTypeOf(args[k]) == types[k];
@@ -136,9 +139,19 @@ LLVMValueRef bk_native_call(bk_lw *L, bk_ref r, const bk_ins *i) {
     }
     LLVMValueRef call = LLVMBuildCall2(L->b, ft, L->native[i->imm], args, n, "");
     LLVMSetInstructionCallConv(call, 8 /* fast */);
-    LLVMValueRef status = LLVMBuildExtractValue(L->b, call, 1, "");
-    bk_exit_unless(L, r, LLVMBuildICmp(L->b, LLVMIntEQ, status, LLVMConstInt(L->i32, 0, 0), ""));
+    LLVMValueRef word = LLVMBuildExtractValue(L->b, call, 1, "");
+    bk_exit_unless(L, r, LLVMBuildICmp(L->b, LLVMIntNE, word, left_word(L), ""));
     return LLVMBuildExtractValue(L->b, call, 0, "");
+}
+
+/* the call's result is what bk_native_call took from the pair */
+LLVMValueRef bk_native_word(bk_lw *L, const bk_ins *i) {
+    LLVMValueRef result = bk_lw_val(L, i->a);
+    if (L->fn->ins[i->a].op != BK_NCALL || !LLVMIsAExtractValueInst(result)) {
+        bk_lw_fail(L, "a word of no native call");
+        return LLVMGetPoison(L->ptr);
+    }
+    return LLVMBuildExtractValue(L->b, LLVMGetOperand(result, 0), 1, "");
 }
 
 void bk_native_return(bk_lw *L, const bk_ins *i) {
@@ -148,7 +161,8 @@ void bk_native_return(bk_lw *L, const bk_ins *i) {
         bk_lw_fail(L, "a result that does not fit");
         return;
     }
-    LLVMBuildRet(L->b, LLVMBuildInsertValue(L->b, pair, v, 0, ""));
+    pair = LLVMBuildInsertValue(L->b, pair, v, 0, "");
+    LLVMBuildRet(L->b, LLVMBuildInsertValue(L->b, pair, bk_lw_val(L, i->b), 1, ""));
 }
 
 LLVMValueRef bk_native_record(bk_lw *L) {
@@ -162,6 +176,5 @@ void bk_native_leave(bk_lw *L) {
     bk_mem_put(L, word, L->buf, size, BK_TAG_EXIT);
     bk_mem_put(L, bk_mem_at(L, L->buf, size + 8), L->ctx, (int64_t)offsetof(bk_ctx, records), BK_TAG_EXIT);
     LLVMTypeRef t = LLVMGetReturnType(LLVMGlobalGetValueType(L->f));
-    LLVMValueRef left = LLVMConstInt(L->i32, 1, 0);
-    LLVMBuildRet(L->b, LLVMBuildInsertValue(L->b, LLVMConstNull(t), left, 1, ""));
+    LLVMBuildRet(L->b, LLVMBuildInsertValue(L->b, LLVMConstNull(t), left_word(L), 1, ""));
 }

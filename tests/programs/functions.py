@@ -341,3 +341,60 @@ def sees_its_frame(n):
     for i in range(n):
         return_values.append(f(i))
     return return_values
+
+
+def kept_twice(out, x):
+    out.append(x)
+    out.append(x)
+    return x
+
+
+class Pair:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+
+@case((60,))
+def one_number_one_object(n):
+    """A number that is stored in several places is one object in all of them."""
+    out, same, d, p = [], 0, {}, Pair(None, None)
+    for i in range(n):
+        a = i * 1.5
+        b = i * 1000003 + 10**12
+        out.append(a)
+        out.append(a)
+        same += out[-1] is out[-2]
+        d[i] = b
+        p.x = b
+        p.y = a
+        same += (d[i] is p.x) + (p.y is out[-1])
+        c = kept_twice(out, a * b)
+        same += out[-1] is out[-2]
+        p.x = c
+        same += p.x is out[-1]
+        q = Pair(c + 1.0, (c, c))
+        out.append(q.x)
+        p.y = q
+        same += (p.y.x is out[-1]) + (p.y.y[0] is p.y.y[1]) + (p.y.y[0] is p.x)
+        t = a + 0.5
+        pair = (t, t)
+        out.append(t)
+        if i % 7 == 0:
+            out.append(pair)
+            same += out[-1][0] is out[-2]
+        d[str(i)] = t
+        same += d[str(i)] is t
+    return same, len(out), [x for x in out if isinstance(x, tuple)][:3]
+
+
+@case((60, 0.5), (60, 10**15))
+def number_kept_across_loops(n, step):
+    out, total, same = [None, None], step, 0
+    for i in range(n):
+        total += step
+        out.append(total)
+        for k in range(3):
+            out[k % 2] = total
+            same += out[-1] is out[k % 2]
+    return same, total is out[-1]

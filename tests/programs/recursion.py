@@ -689,3 +689,145 @@ def isinstance_of_unknown_types(n):
     asked = [1, [], Says(), 2] * n
     counts = [count_lists(plain, dict), count_lists(plain, (dict, str)), count_lists(asked, Says)]
     return nested_sum(data), counts, Says.asked
+
+
+# ---- identity of numbers: what is passed, kept and returned is the caller's object ----
+
+
+def first_or_sum(x, y, n):
+    if n == 0:
+        return x
+    if n == 1:
+        return x + y
+    return first_or_sum(y, x, n - 2)
+
+
+def keep_all(out, x, n):
+    out.append(x)
+    if n:
+        keep_all(out, x, n - 1)
+    out.append(x)
+    return n
+
+
+def constant(n):
+    if n < 0:
+        return 12345678
+    if n == 0:
+        return 1.5 if n else 987654321
+    return constant(n - 2)
+
+
+def floats(n):
+    return 2.5 if n <= 0 else floats(n - 1)
+
+
+def latest(xs, i, best):
+    if i == len(xs):
+        return best
+    x = xs[i]
+    return latest(xs, i + 1, x if x > best else best)
+
+
+def loops(x, n):
+    y = x
+    for i in range(3):
+        if i == n:
+            y = x + 1.0
+    if n > 3:
+        return loops(y, n - 4)
+    return y
+
+
+def are_same(x, y, n):
+    if n == 0:
+        return x is y
+    return are_same(x, y, n - 1)
+
+
+def leaves(log, x, n):
+    """Leaves native code at its end in some calls: all frames hold one object then."""
+    if n == 0:
+        if x > 60:
+            log.append(lambda: x)
+            return log[-1]() is x
+        return True
+    r = leaves(log, x, n - 1)
+    log.append(x)
+    return r and log[-1] is x
+
+
+class Slot:
+    pass
+
+
+def put(o, x, n):
+    if n == 0:
+        o.x = x
+        return 0
+    return put(o, x, n - 1) + 1
+
+
+@case((60, 0.5), (60, 10**12), (60, 1))
+def identity_of_arguments(n, step):
+    total, out, o, log = [0] * 12, [], Slot(), []
+    o.x = None
+    xs = [step * k for k in range(5, 25)]
+    for i in range(n):
+        a = i * step + step
+        b = a + step
+        for k in range(5):
+            r = first_or_sum(a, b, k)
+            total[0] += (r is a) + 2 * (r is b)
+        keep_all(out, a, 3)
+        total[1] += sum(x is a for x in out[-8:])
+        total[2] += latest(xs, 0, a) is a
+        total[3] += latest(xs, 0, a) is xs[-1]
+        total[4] += loops(a, i % 9) is a
+        total[5] += are_same(a, a, 3) + 2 * are_same(a, b, 3)
+        total[6] += are_same(xs[3], xs[3], i % 4) + 2 * are_same(xs[3], xs[4], 2)
+        put(o, b, 2)
+        total[7] += o.x is b
+        total[8] += leaves(log, a, 3)
+        total[9] += log[-1] is a
+        c = first_or_sum(xs[i % 20], b, 0)
+        total[10] += c is xs[i % 20]
+        total[11] += first_or_sum(a * 2, b, 4) is a
+    return total, len(log)
+
+
+@case((60,))
+def identity_of_results(n):
+    total = [0] * 6
+    codes = constant.__code__.co_consts, floats.__code__.co_consts
+    for i in range(n):
+        total[0] += any(constant(i % 7) is k for k in codes[0])
+        total[1] += any(constant(2 * i) is k for k in codes[0])
+        total[2] += any(floats(i % 5) is k for k in codes[1])
+        x, y = 10**9 * (i + 1), 0
+        total[3] += gcd(x, y) is x
+        total[4] += gcd(y, x) is x
+        total[5] += gcd(x * 6, x) is x
+    return total
+
+
+def deep_index(x, n, log):
+    if n == 0:
+        return log[1000 if x > 45 else 0]
+    return deep_index(x, n - 1, log)
+
+
+@case((60,))
+def identity_in_traceback(n):
+    same = 0
+    for i in range(n):
+        a = i * 1.25
+        try:
+            same += deep_index(a, 3, [1])
+        except IndexError as e:
+            frames, tb = [], e.__traceback__
+            while tb:
+                frames.append(tb.tb_frame.f_locals.get("x", a))
+                tb = tb.tb_next
+            same += 10 * sum(x is a for x in frames)
+    return same
