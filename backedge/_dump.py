@@ -148,6 +148,7 @@ COUNTS = (
     ("entries", "entries"),
     ("compiles", "compiles"),
     ("penalties", "penalties"),
+    ("rests", "rests (left to the interpreter for a while: its runs are too short to pay)"),
     ("instructions", "IR instructions"),
     ("code_bytes", "bytes of machine code"),
 )

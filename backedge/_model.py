@@ -10,6 +10,7 @@
 | state | cold, recording, compiling, compiled, failed or blacklisted |
 | reason, abort, reason_line, detail | why it is not compiled: sentence, name, source line, more about it |
 | back_edges, entries, compiles, penalties | counts |
+| rests | how often it was left to the interpreter for some milliseconds, its runs being too short to pay |
 | code_bytes, instructions | of its living native code |
 | ms | compile time by phase |
 | exits | list of exits: kind, text, line, offset, function, hoisted, count, region (-1: of code that is gone) |
@@ -91,7 +92,7 @@ def read_log(path):
 
 
 # ---- loops -----------------------------------------------------------------------------------------------------------
-_SUMS = ("back_edges", "entries", "compiles", "code_bytes", "instructions", "past_regions")
+_SUMS = ("back_edges", "entries", "compiles", "code_bytes", "instructions", "past_regions", "rests")
 _STATES = ("cold", "recording", "failed", "blacklisted", "compiling", "compiled")  # the one that tells most wins
 _FROM_EVENT = {"compiled": "compiled", "blacklisted": "blacklisted", "aborted": "failed", "recording": "recording"}
 

@@ -53,7 +53,7 @@ static void forget_object(bkp_frame *f) {
 static void forget_object(bkp_frame *f) { (void)f; }
 #endif
 
-int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint64_t *buf) {
+int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint64_t *passes) {
     bkp_frame *f = (bkp_frame *)frame;
     PyThreadState *ts = PyThreadState_GET();
     void **home = bkp_home(f);
@@ -71,7 +71,9 @@ int64_t bk_py_enter(bk_frame *frame, const bk_fn *fn, const bk_code *code, uint6
     ctx.records = records;
     if (code->nbodies) allow_calls(&ctx, ts, code);
     const uint64_t *base = ctx.records;
+    ctx.passes = 0;
     n = code->entry(home, buf, &ctx);
+    *passes = ctx.passes;
     int64_t number = n;
     if (ctx.records > base) { /* the innermost exit is the reason */
         const bk_code *body = NULL;

@@ -207,3 +207,13 @@ int bk_events_init(void) {
 }
 
 void bk_events_stop(void) { stopped = true; }
+
+static int wake(void *unused) {
+    (void)unused;
+    if (bk_on_wake() < 0) PyErr_Clear(); /* a loop stays interpreted */
+    return 0;
+}
+
+/* Py_AddPendingCall would wait for the main thread, which may be blocked, and 3.12 does not tell it of calls that other
+ * threads add: any thread of the interpreter will do */
+bool bk_py_wake_soon(void) { return (int)_PyEval_AddPendingCall(home_interp, wake, NULL, 0) == 0; }

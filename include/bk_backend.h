@@ -18,6 +18,7 @@ typedef struct bk_ctx {
     int64_t left;          /* how many more Python calls may be nested */
     uintptr_t stack_limit; /* the lowest address of a variable on the C stack from which more may be called */
     uint64_t *records;     /* top of the record stack, which grows upwards */
+    uint64_t passes;       /* written on leaving: back edges of the outermost loop (fn.count_passes) */
 } bk_ctx;
 
 /* A native function that is left puts a record on the record stack: its buf_words words, then one that tells which

@@ -263,9 +263,10 @@ typedef struct bk_fn {
     uint32_t ncodes, codecap; /* code objects (opaque) of the region and its inlined callees */
     struct bk_fn **bodies;    /* main function of a region: the native functions that it and they call; owned */
     uint32_t nbodies;
-    uint32_t nhome;  /* home slots of the real frame: locals, then operand stack */
-    uint32_t nxhome; /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
-    int oom;         /* an allocation failed: the function must not be used */
+    uint32_t nhome;    /* home slots of the real frame: locals, then operand stack */
+    uint32_t nxhome;   /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
+    bool count_passes; /* the back edges of outermost loops are counted, for bk_ctx.passes */
+    int oom;           /* an allocation failed: the function must not be used */
     char name[120];
 } bk_fn;
 

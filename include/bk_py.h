@@ -267,7 +267,7 @@ int bk_py_frame_depth(bk_frame *f);                 /* operand stack depth durin
  * snapshot, arms a pending exception, sets where the interpreter goes on. Runs inner frames of inlined calls to their
  * end first. Gives the exit number; *snap the snapshot; -1: an error is set that must be returned from the callback.
  * buf has code->buf_words words. */
-int64_t bk_py_enter(bk_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf);
+int64_t bk_py_enter(bk_frame *f, const bk_fn *fn, const bk_code *code, uint64_t *buf, uint64_t *passes);
 /* true if native code may be entered now: no tool traces this thread or code, C stack left, no pending exit */
 bool bk_py_may_enter(bk_frame *f);
 
@@ -287,6 +287,10 @@ typedef struct bk_codestate bk_codestate;
 bk_codestate *bk_py_codestate(bk_obj *code, bool make); /* borrowed; NULL if there is none, or out of memory */
 bk_codestate *bk_codestate_new(bk_obj *code);
 void bk_codestate_free(bk_codestate *s);
+
+/* asks, from any thread and without the GIL, for a call of bk_on_wake on a Python thread; false: not now */
+bool bk_py_wake_soon(void);
+int bk_on_wake(void);
 
 /* loads the backend's shared object beside this module (once, any thread); NULL with a message */
 const bk_backend *bk_py_backend(char *err, size_t errlen);

@@ -29,8 +29,11 @@ typedef struct {
     bool no_hoist;         /* hoisted guards failed */
     double lost;           /* clock ticks interpreted for lack of (better) code here; see worth.h */
     uint64_t passed_at, passed_native; /* the last back edge: clock, and ticks in native code until then */
-    uint64_t left_at;                  /* when native code was left by an exit that costs; 0: it was not */
-    int abort;                         /* why the last try failed */
+    uint32_t brief, rest_us;           /* entries of runs too short to pay; microseconds of the last rest (rest.c) */
+    uint32_t rests;
+    bool resting;
+    uint64_t left_at; /* when native code was left by an exit that costs; 0: it was not */
+    int abort;        /* why the last try failed */
     uint32_t abort_line;
     char error[160];
     uint64_t back_edges;       /* events seen */

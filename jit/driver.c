@@ -3,6 +3,7 @@
 #include "perfmap.h"
 #include "sample.h"
 #include "select.h"
+#include "rest.h"
 #include "worth.h"
 #include <alloca.h>
 #include <stdlib.h>
@@ -351,6 +352,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         failed(a, BK_AB_CALLS, bk_anchor_line(a), NULL);
         return;
     }
+    fn->count_passes = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
     bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
         failed(a, BK_AB_MEMORY, 0, NULL);
@@ -547,6 +549,13 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     } else if (often) penalise(a, r, fn->origins[fn->snaps[x->snap].org].line);
 }
 
+int bk_on_wake(void) {
+    bk_codestate *s;
+    while ((s = bk_rest_over()))
+        if (s->enabled && !paused && set_events(s, true) < 0) return -1;
+    return 0;
+}
+
 /* the frame's types fit no region: after some such visits one more is made for them */
 static int missed(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     enum { MAX_REGIONS = 4 };
@@ -572,13 +581,18 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_worth_back(a);
     /* reading the clock costs a tenth of an entry: after the first ones, one in EVERY is timed and stands for all */
     bool sample = r->entries % EVERY == 0, timed = sample || r->entries < FIRST;
-    uint64_t t = timed ? bk_clock() : 0;
+    int64_t insns = sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
+    uint64_t passes, t = timed ? bk_clock() : 0;
     bk_doing before = bk_do(a, BK_TICK_NATIVE);
-    int64_t exit = bk_py_enter(f, r->fn, &r->code, buf);
+    int64_t exit = bk_py_enter(f, r->fn, &r->code, buf, &passes);
     bk_done(before);
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
+    if (sample && r->valid) {
+        if (insns == BK_REST_UNKNOWN) insns = bk_rest_done(a, r, passes);
+        bk_rest_after(a, insns, early, EVERY);
+    }
     if (a->header < 0 && sample && !early) { /* a long call makes up for short ones */
         uint64_t credit = spent / 1200 * EVERY;
         a->early -= credit < a->early ? (uint32_t)credit : a->early;
@@ -644,7 +658,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     wake_starts();
     uint16_t pc = s->ci->index[to / 2];
     bk_anchor *a = pc == 0xffff ? NULL : bk_anchor_at(s, pc);
-    if (!a || a->state == A_BLACKLISTED) return BK_DISABLE;
+    if (!a || a->state == A_BLACKLISTED || a->resting) return BK_DISABLE;
     settle(a);
     if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s, a)))) {
         bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !waited(s, a);

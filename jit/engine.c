@@ -18,11 +18,11 @@
  * Our own passes remove repeated guards; LLVM's jump threading and correlated propagation, an eighth of the pipeline's
  * time, found nothing more on the benchmarks and made one of them slower (1.8 times). */
 #define PIPELINE_LOOPS                                                                                                 \
-    "function(early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                            \
+    "function(mem2reg,early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                    \
     "loop-mssa(loop-rotate,licm),simplifycfg," IC                                                                      \
     ",loop(indvars,loop-deletion),gvn,dse,lower-switch,loop-vectorize," IC ",simplifycfg)"
 #define PIPELINE_PLAIN                                                                                                 \
-    "function(early-cse<memssa>,simplifycfg," IC ","                                                                   \
+    "function(mem2reg,early-cse<memssa>,simplifycfg," IC ","                                                           \
     "loop-mssa(loop-rotate,licm),simplifycfg," IC ",gvn,dse," IC ",simplifycfg)"
 
 enum { LEVELS = 3 };

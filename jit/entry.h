@@ -36,5 +36,7 @@ typedef struct {
 /* the check that the object now in the slot passes; true: it is an iterator that native code can move on itself */
 bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c);
 int bk_entry_seqkind(bk_obj *type); /* bk_seqkind of an iterator type; -1: another */
+/* how many items the iterator that the check is of has left; -1: not known */
+int64_t bk_entry_left(const bk_entrycheck *c, void **home);
 bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home);
 #endif

@@ -179,6 +179,7 @@ void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     w->num(w->ctx, "back_edges", (int64_t)a->back_edges);
     w->num(w->ctx, "compiles", a->compiles);
     w->num(w->ctx, "penalties", a->penalties);
+    w->num(w->ctx, "rests", a->rests);
     explain_ticks(w, a);
     explain_regions(w, a);
 }

@@ -159,6 +159,10 @@ static void init_function(bk_lw *L, const char *name) {
     LLVMSetValueName2(L->buf, "buf", 3);
     LLVMSetValueName2(L->ctx, "ctx", 3);
     LLVMPositionBuilderAtEnd(L->b, LLVMAppendBasicBlockInContext(L->cx, L->f, "entry"));
+    if (L->root->count_passes) {
+        L->passes = LLVMBuildAlloca(L->b, L->i64, "passes");
+        LLVMBuildStore(L->b, bk_lw_ki(L, 0), L->passes);
+    }
     bk_native_declare(L); /* behind the entry in the code */
 }
 
@@ -197,7 +201,7 @@ static bool lower_effect(bk_lw *L, bk_blk blk, bk_ref r, const bk_ins *i, LLVMVa
     case BK_REBOXF: *v = bk_box_refill(L, i); break;
     case BK_GUARD: bk_exit_guard(L, r, i); break;
     case BK_GTYPE: bk_box_gtype(L, r, i); break;
-    case BK_POLL: bk_box_poll(L, r); break;
+    case BK_POLL: bk_box_poll(L, blk, r); break;
     case BK_GVALID: bk_box_gvalid(L, r); break;
     case BK_CALL: *v = bk_call_ins(L, i); break;
     case BK_ARG: *v = bk_native_arg(L, i); break;
@@ -284,6 +288,7 @@ static void free_part(bk_lw *L) {
     L->val = NULL, L->first = L->last = L->tramp = NULL, L->rpo = L->loop = L->parent = NULL;
     L->nrpo = 0;
     memset(&L->x, 0, sizeof L->x);
+    L->passes = NULL; /* of the main function only */
 }
 
 static void lower_part(bk_lw *L, const char *name) {

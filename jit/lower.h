@@ -87,7 +87,7 @@ typedef struct bk_lw {
     LLVMContextRef cx;
     LLVMModuleRef mod;
     LLVMBuilderRef b;
-    LLVMValueRef f, home, buf, ctx;
+    LLVMValueRef f, home, buf, ctx, passes; /* passes: where back edges are counted, NULL: they are not */
     LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, vd;
     LLVMValueRef *val;                       /* per instruction */
     LLVMBasicBlockRef *first, *last, *tramp; /* per IR block: where it starts and ends; the second edge to one target */
@@ -173,7 +173,7 @@ LLVMValueRef bk_box_unboxf(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_box_unboxi(bk_lw *L, bk_ref r, const bk_ins *i);
 LLVMValueRef bk_box_refill(bk_lw *L, const bk_ins *i);
 void bk_box_gtype(bk_lw *L, bk_ref r, const bk_ins *i);
-void bk_box_poll(bk_lw *L, bk_ref r);
+void bk_box_poll(bk_lw *L, bk_blk b, bk_ref r);
 void bk_box_gvalid(bk_lw *L, bk_ref r);
 void bk_box_setip(bk_lw *L, const bk_ins *i);
 /* lower_native.c: native functions and their calls */

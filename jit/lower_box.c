@@ -132,7 +132,23 @@ static LLVMValueRef volatile_word(bk_lw *L, LLVMTypeRef t, LLVMValueRef at) {
     return v;
 }
 
-void bk_box_poll(bk_lw *L, bk_ref r) {
+/* iterations that a poll stands for: in the loop around a strip-mined one, a chunk */
+static int64_t polled(const bk_lw *L, uint32_t loop) {
+    for (uint32_t h = 0; h < L->fn->nblocks; h++)
+        if (L->fn->blocks[h].most && L->parent[h] == loop) return L->fn->blocks[h].most;
+    return 1;
+}
+
+/* The counter is a variable of the stack frame, which LLVM makes a register. */
+static void count_pass(bk_lw *L, bk_blk b) {
+    if (!L->passes || !L->loop[b] || L->parent[L->loop[b] - 1]) return;
+    int64_t by = polled(L, L->loop[b]);
+    LLVMValueRef n = LLVMBuildLoad2(L->b, L->i64, L->passes, "");
+    LLVMBuildStore(L->b, LLVMBuildAdd(L->b, n, bk_lw_ki(L, by), ""), L->passes);
+}
+
+void bk_box_poll(bk_lw *L, bk_blk b, bk_ref r) {
+    count_pass(L, b);
     const bk_layout *y = L->o->layout;
     bool low = y->breaker_mask == 0xff; /* one byte of a little-endian word: a compare with memory, no register */
     LLVMTypeRef t = low ? L->i8 : y->breaker_bytes == 4 ? L->i32 : L->i64;

@@ -199,7 +199,11 @@ static void fill_exit_block(bk_lw *L, finish_tables *t) {
     for (uint32_t c = 0; c < x->ncols; c++)
         bk_mem_put(L, as_word(L, t->store[c], x->cols[c].cls), L->buf, ((int64_t)L->fn->nxhome + c) * 8, BK_TAG_EXIT);
     if (L->part) bk_native_leave(L);
-    else LLVMBuildRet(L->b, x->number);
+    else {
+        if (L->passes)
+            bk_mem_put(L, LLVMBuildLoad2(L->b, L->i64, L->passes, ""), L->ctx, offsetof(bk_ctx, passes), BK_TAG_EXIT);
+        LLVMBuildRet(L->b, x->number);
+    }
 }
 
 void bk_exits_finish(bk_lw *L) {

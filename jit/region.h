@@ -56,6 +56,8 @@ extern uint64_t bk_code_bytes; /* machine code alive */
 
 /* worker.c: the compile thread. submit: compiles r (sync: on this thread). r->done is set when it is finished. */
 void bk_worker_submit(bk_region *r, bool sync);
+/* after that time the worker asks for bk_on_wake (bk_py_wake_soon); false: there is no worker */
+bool bk_worker_wake_in(uint32_t us);
 void bk_worker_wait(void); /* until nothing is queued or running */
 void bk_worker_stop(void); /* finishes the running compile, drops the queue */
 void bk_worker_before_fork(void);

@@ -12,6 +12,7 @@ static pthread_t thread;
 static bool started, stopping, busy, unusable;
 static bool leaving; /* the thread ends before a fork, and is started again when there is work */
 static bk_region *first, **last = &first;
+static struct timespec wake_at; /* tv_sec 0: never */
 
 static double cpu_ms(void) {
     struct timespec t;
@@ -27,13 +28,51 @@ static void compile_one(bk_region *r) {
 
 static void finish(bk_region *r) { __atomic_store_n(&r->done, 1, __ATOMIC_RELEASE); }
 
+static bool before(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+static struct timespec time_in(uint32_t us) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_sec += us / 1000000;
+    t.tv_nsec += (long)(us % 1000000) * 1000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+/* nothing is to be compiled */
+static void sleep_on(void) {
+    enum { AGAIN_US = 10000 };
+    if (!wake_at.tv_sec) pthread_cond_wait(&wake, &lock);
+    else if (pthread_cond_timedwait(&wake, &lock, &wake_at) == ETIMEDOUT)
+        wake_at = bk_py_wake_soon() ? (struct timespec){0} : time_in(AGAIN_US);
+}
+
+static bool start(void);
+
+bool bk_worker_wake_in(uint32_t us) {
+    pthread_mutex_lock(&lock);
+    bool can = !unusable && !stopping && (started || start());
+    struct timespec at = time_in(us);
+    if (can && (!wake_at.tv_sec || before(&at, &wake_at))) {
+        wake_at = at;
+        pthread_cond_signal(&wake);
+    }
+    pthread_mutex_unlock(&lock);
+    return can;
+}
+
 static void *work(void *unused) {
     (void)unused;
     pthread_mutex_lock(&lock);
     while (!stopping && !leaving) {
         if (!first) {
             pthread_cond_broadcast(&idle);
-            pthread_cond_wait(&wake, &lock);
+            sleep_on();
             continue;
         }
         bk_region *r = first;
@@ -135,10 +174,10 @@ void bk_worker_after_fork(bool child) {
         pthread_cond_init(&idle, NULL);
         unusable = unusable || busy; /* the child has what is compiled, and compiles nothing */
         started = busy = false;
-        if (first && !unusable) start();
+        if ((first || wake_at.tv_sec) && !unusable) start();
         return;
     }
-    if (first && !started) start();
+    if ((first || wake_at.tv_sec) && !started) start();
     pthread_cond_signal(&wake);
     pthread_mutex_unlock(&lock);
 }

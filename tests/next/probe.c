@@ -110,7 +110,8 @@ static int enter(bk_obj *code, bk_frame *f, bool at_start) {
     if (plan.code != code || plan.at_start != at_start || !bk_py_may_enter(f)) return BK_KEEP;
     Py_CLEAR(plan.code); /* once; the frame keeps the code alive */
     entered++;
-    bk_py_enter(f, &plan.fn, &plan.native, plan.buf);
+    uint64_t passes;
+    bk_py_enter(f, &plan.fn, &plan.native, plan.buf, &passes);
     return BK_KEEP;
 }
 
@@ -173,6 +174,7 @@ bk_codestate *bk_codestate_new(bk_obj *code) {
 void bk_codestate_free(bk_codestate *s) { PyMem_RawFree(s); }
 void bk_driver_pause(bool on) { (void)on; }
 
+int bk_on_wake(void) { return 0; }
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     (void)from, (void)to;
     return enter(code, f, false);

@@ -255,7 +255,8 @@ static int run_plans(bk_obj *code, bk_frame *f, long to) {
         plan *outer = running;
         running = p;
         entered++;
-        last_exit = bk_py_enter(f, &p->fn, &p->native, p->buf);
+        uint64_t passes;
+        last_exit = bk_py_enter(f, &p->fn, &p->native, p->buf, &passes);
         running = outer;
         break;
     }
@@ -270,6 +271,8 @@ static void check_depth(bk_obj *code, bk_frame *f, uint32_t offset) {
         fprintf(stderr, "%s:%u offset %u %s: depth %d, not %d\n", bk_py_codeinfo(code)->name, in ? in->line : 0, offset,
                 in ? bk_bytecode_names[in->op] : "?", bk_py_frame_depth(f), in ? in->depth : -2);
 }
+
+int bk_on_wake(void) { return 0; }
 
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     jump_events++;

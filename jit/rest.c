@@ -1,0 +1,77 @@
+/* Entering native code costs as much as interpreting some dozens of instructions, and so do the events that a loop's
+ * back edges make. A loop that is over before that is better left alone: its place is disabled, for a time that doubles
+ * while it stays so, because later calls may run longer. Ranges, lists and tuples tell how many iterations they have
+ * left; of other loops compiled code counts them. */
+#include "rest.h"
+#include "worth.h"
+
+enum { SHORT_INSNS = 70, MANY = 256, FIRST_US = 10000, LONGEST_US = 320000 };
+
+static bool has_inner(const bk_codestate *s, const bk_anchor *a) {
+    for (uint32_t i = 0; i < s->nanchors; i++)
+        if (&s->anchors[i] != a && bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)s->anchors[i].header))
+            return true;
+    return false;
+}
+
+/* Instructions of an iteration, with those of inlined functions; 0: not known, there are loops or native calls in it.
+ */
+static int64_t iteration(const bk_anchor *a, const bk_region *r) {
+    const bk_codestate *s = a->of;
+    if (a->header < 0 || r->fn->nbodies || has_inner(s, a)) return 0;
+    int64_t n = bk_body_size(s->flow, (uint32_t)a->header);
+    for (uint32_t i = 0; i < r->fn->ncodes; i++) {
+        if (r->fn->codes[i] == s->code) continue;
+        const bk_codestate *callee = bk_py_codestate(r->fn->codes[i], false);
+        if (!callee || callee->nanchors) return 0;
+        n += callee->ci->ninsns;
+    }
+    return n;
+}
+
+int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home) {
+    const bk_codestate *s = a->of;
+    int64_t each = iteration(a, r);
+    if (!each || s->ci->insns[a->header].op != BC_FOR_ITER) return BK_REST_UNKNOWN;
+    uint32_t slot = s->ci->nlocals + (uint32_t)s->ci->insns[a->header].depth - 1;
+    for (uint32_t i = 0; i < r->nchecks; i++) {
+        if (r->checks[i].slot != slot) continue;
+        int64_t items = bk_entry_left(&r->checks[i], home);
+        if (items > SHORT_INSNS) return SHORT_INSNS;
+        return items < 0 ? BK_REST_UNKNOWN : items * each;
+    }
+    return BK_REST_UNKNOWN;
+}
+
+int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes) {
+    int64_t each = r->fn->count_passes ? iteration(a, r) : 0;
+    if (!each) return BK_REST_UNKNOWN;
+    return passes > SHORT_INSNS ? SHORT_INSNS : (int64_t)(passes + 1) * each;
+}
+
+void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries) {
+    if (a->of->params.sync || bk_config.fixed_order) return;
+    if (insns == BK_REST_UNKNOWN || insns >= SHORT_INSNS || !quick) {
+        /* a long run makes up for short ones */
+        a->brief -= a->brief < 4 * entries ? a->brief : 4 * entries;
+        if (!a->brief) a->rest_us = 0;
+        return;
+    }
+    if ((a->brief += entries) < MANY) return;
+    a->brief = 0;
+    a->rest_us = !a->rest_us ? FIRST_US : a->rest_us < LONGEST_US ? 2 * a->rest_us : LONGEST_US;
+    a->resting = bk_worker_wake_in(a->rest_us);
+    a->rests += a->resting;
+}
+
+bk_codestate *bk_rest_over(void) {
+    for (bk_codestate *s = bk_codestates; s; s = s->next) {
+        bool any = false;
+        for (uint32_t i = 0; i < s->nanchors; i++) {
+            any |= s->anchors[i].resting;
+            s->anchors[i].resting = false;
+        }
+        if (any) return s;
+    }
+    return NULL;
+}

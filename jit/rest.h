@@ -1,0 +1,16 @@
+/* Loops that are over after a few iterations rest: see rest.c. */
+#ifndef BK_REST_H
+#define BK_REST_H
+#include "codestate.h"
+
+enum { BK_REST_UNKNOWN = -1 };
+/* bytecode instructions left to be run of a loop that is about to be entered; BK_REST_UNKNOWN */
+int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home);
+/* the same of one that was left after so many back edges */
+int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes);
+/* The loop ran for `insns` instructions in native code (`quick`: in about the time that entering takes), standing for
+ * `entries` entries. If that is too few too often, the place rests: it is to be disabled until bk_rest_over says so. */
+void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries);
+/* the next code whose rest is over, NULL: none. Its events are to be armed again. */
+bk_codestate *bk_rest_over(void);
+#endif
