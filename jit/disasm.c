@@ -56,7 +56,7 @@ static const char *on_symbol(void *arg, uint64_t value, uint64_t *type, uint64_t
 /* where a native function of the region starts */
 static void put_heading(const listing *l, size_t at, FILE *out) {
     for (uint32_t k = 1; l->of->parts && k <= l->of->nbodies; k++)
-        if (l->of->parts[k].at == at) fprintf(out, "native.%u:\n", k - 1);
+        if (l->of->parts[k].size && l->of->parts[k].at == at) fprintf(out, "native.%u:\n", k - 1);
 }
 
 static void put_origin(const listing *l, size_t at, FILE *out) {

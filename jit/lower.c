@@ -318,7 +318,7 @@ static void lower_all(bk_lw *L, const char *name) {
         if (L->part) free_part(L);
         L->fn = L->part ? L->root->bodies[L->part - 1] : L->root;
         if (L->fn->oom || !L->fn->nblocks) bk_lw_fail(L, "a function is incomplete");
-        else lower_part(L, name);
+        else if (bk_native_called(L)) lower_part(L, name);
     }
     bk_lines_end(L);
 }

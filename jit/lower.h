@@ -178,7 +178,8 @@ void bk_box_gvalid(bk_lw *L, bk_ref r);
 void bk_box_setip(bk_lw *L, const bk_ins *i);
 /* lower_native.c: native functions and their calls */
 void bk_native_declare(bk_lw *L);
-void bk_native_begin(bk_lw *L); /* the function of L->part */
+bool bk_native_called(const bk_lw *L); /* the function of L->part: is it called anywhere? */
+void bk_native_begin(bk_lw *L);        /* the function of L->part */
 LLVMValueRef bk_native_arg(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_native_word(bk_lw *L, const bk_ins *i);
 LLVMValueRef bk_native_call(bk_lw *L, bk_ref r, const bk_ins *i);

@@ -58,13 +58,13 @@ static void declare(bk_lw *L, uint32_t number) {
     const bk_fn *fn = L->root->bodies[number];
     const bk_ins *call = NULL;
     const bk_fn *caller = find_call(L, number, &call);
+    if (!caller) return; /* passes found that its calls are never reached */
     LLVMTypeRef types[32] = {L->ptr, L->i64}, value = returned(L, fn);
     unsigned n = 2;
     char name[32];
-    if (caller)
-        for (uint32_t k = 1; k < call->b && n < 32; k++)
-            types[n++] = bk_lw_type(L, (bk_type)caller->ins[caller->args[call->a + k]].type);
-    if (!value && caller) value = expected(L, caller, number);
+    for (uint32_t k = 1; k < call->b && n < 32; k++)
+        types[n++] = bk_lw_type(L, (bk_type)caller->ins[caller->args[call->a + k]].type);
+    if (!value) value = expected(L, caller, number);
     snprintf(name, sizeof name, "native.%u", number);
     L->native_type[number] = LLVMFunctionType(result_type(L, value ? value : L->i64), types, n, 0);
     LLVMValueRef f = L->native[number] = LLVMAddFunction(L->mod, name, L->native_type[number]);
@@ -82,6 +82,8 @@ void bk_native_declare(bk_lw *L) {
     L->native_type = bk_lw_alloc(L, n, sizeof *L->native_type);
     for (uint32_t k = 0; k < n && !L->failed; k++) declare(L, k);
 }
+
+bool bk_native_called(const bk_lw *L) { return !L->part || L->native[L->part - 1]; }
 
 void bk_native_begin(bk_lw *L) {
     L->f = L->native[L->part - 1];
