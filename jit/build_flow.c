@@ -18,6 +18,15 @@ void *alloc(bk_builder *b, size_t size) {
     return p;
 }
 
+/* what is built on one side of a branch changes parts of virtual values (boxes, ownership) for that side only */
+static void own_kids(bk_builder *b, bk_val *v) {
+    if (!v->nkids) return;
+    bk_val *kids = alloc(b, v->nkids * sizeof *kids);
+    memcpy(kids, v->kids, v->nkids * sizeof *kids);
+    v->kids = kids;
+    for (int i = 0; i < v->nkids; i++) own_kids(b, &kids[i]);
+}
+
 bk_state *state_copy(bk_builder *b, const bk_state *s) {
     bk_state *c = alloc(b, sizeof *c);
     *c = *s;
@@ -25,12 +34,19 @@ bk_state *state_copy(bk_builder *b, const bk_state *s) {
         size_t n = (s->f[i].ci->nlocals + s->f[i].ci->stacksize + 2) * sizeof(bk_val);
         c->f[i].slots = alloc(b, n);
         memcpy(c->f[i].slots, s->f[i].slots, n);
+        for (uint32_t k = 0; k < s->f[i].ci->nlocals + s->f[i].sp; k++) own_kids(b, &c->f[i].slots[k]);
     }
     return c;
 }
 
 bk_aside flow_aside(bk_builder *b, bk_blk now, bk_blk later) {
-    bk_aside a = {.st = state_copy(b, &b->st), .saved = b->saved, .saved_sp = b->saved_sp, .org = b->org};
+    bk_aside a = {.st = state_copy(b, &b->st), .saved_sp = b->saved_sp, .org = b->org};
+    const bk_bframe *now_top = TOPF(b), *later_top = &a.st->f[a.st->n - 1];
+    uint32_t n = now_top->ci->nlocals + b->saved_sp;
+    a.saved = alloc(b, (n + 1) * sizeof *a.saved);
+    memcpy(a.saved, b->saved, n * sizeof *a.saved);
+    for (uint32_t i = 0; i < n && i < now_top->ci->nlocals + now_top->sp; i++) /* what is as it was stays so */
+        if (a.saved[i].nkids && a.saved[i].kids == now_top->slots[i].kids) a.saved[i].kids = later_top->slots[i].kids;
     a.st->blk = later;
     b->st.blk = now;
     return a;
@@ -154,7 +170,7 @@ static bool boxed_int(const bk_val *v) {
 }
 
 static bool num_without_guard(const bk_val *v) {
-    return v->num || (v->box && !v->maybe && is_num(v) && v->type != bk_types.t_int);
+    return v->num || (v->box && !v->maybe && fits(v) && v->type != bk_types.t_int);
 }
 
 static bool boxable(const bk_val *v) { return v->kind == V_VAL || v->kind == V_TUPLE || v->kind == V_INST; }

@@ -490,6 +490,25 @@ def match_of_many_kinds(n):
 
 
 @case((90,))
+def match_tuples_of_objects(n):
+    things = [[0], [1], [2], [3]]
+    x = things[0]
+    out = []
+    for i in range(n):
+        match (i % 3, x):
+            case (0, y):
+                x = things[(i + 1) % 4] = [i]
+                out.append(y)
+            case (1, y):
+                x = things[i % 4]
+                things[(i + 2) % 4] = [y[0] + 1]
+            case [k, y]:
+                x = [k]
+                out.append((y, k))
+    return out, things, x
+
+
+@case((90,))
 def match_tuples_inline(n):
     s = 0
     for i in range(n):
