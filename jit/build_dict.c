@@ -39,7 +39,8 @@ static bk_ref char_in(bk_builder *b, bk_val *item, bk_val *str) {
     if (!str->konst || !(bk_py_str_form(str->konst) & BK_STR_ASCII))
         return CALLH(b, BK_H_str_has_chr, boxed(b, str), item->num);
     uint64_t mask[2] = {0, 0};
-    for (const char *s = bk_py_text(str->konst); *s; s++) mask[*s >> 6 & 1] |= UINT64_C(1) << (*s & 63);
+    const char *s = bk_py_text(str->konst); /* may have NULs in it */
+    for (int64_t i = 0, n = bk_py_len(str->konst); i < n; i++) mask[s[i] >> 6 & 1] |= UINT64_C(1) << (s[i] & 63);
     bk_ref low = E(b, BK_ULT, item->num, KI(b, 64)),
            m = Et(b, BK_SELECT, BK_I, low, KI(b, (int64_t)mask[0]), KI(b, (int64_t)mask[1]));
     bk_ref bit = E(b, BK_AND, E(b, BK_SHR, m, E(b, BK_AND, item->num, KI(b, 63))), KI(b, 1));

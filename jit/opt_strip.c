@@ -189,13 +189,14 @@ static uint32_t chunk_size(const strip *x) {
     return room && room < x->o->p->strip ? room : x->o->p->strip;
 }
 
-/* where the chunk that starts at j ends. The distance is right as an unsigned number when j is before stop. */
+/* Where the chunk that starts at j ends. The distance is right as an unsigned number when j is before stop. A limit that
+ * is reached, too, is one step nearer: no chunk has more iterations than the undo log has room for. */
 static bk_ref limit(strip *x, bk_ref j) {
     bk_fn *f = x->f;
     bk_blk c = x->chunk;
     bool up = x->iv.up;
     int64_t step = f->ins[x->iv.step].imm, size;
-    if (__builtin_mul_overflow(up ? step : -step, (int64_t)x->most, &size) || size <= 0) {
+    if (__builtin_mul_overflow(up ? step : -step, (int64_t)x->most - x->iv.inclusive, &size) || size <= 0) {
         size = INT64_MAX;
         x->most = 0;
     }

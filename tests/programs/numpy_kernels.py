@@ -360,3 +360,28 @@ def stores_on_both_sides(a, out, k):
             out[i] = n
             out[i] -= 1
     return out, n
+
+
+def last_index_included(n, bad):
+    b = np.arange(n + 2) * 1.0
+    c = np.ones(n + 2)
+    c[bad] = 1e308
+    i = 0
+    try:
+        with np.errstate(over="raise"):
+            while True:
+                if i > n:
+                    break
+                b[i] = b[i] + b[i]
+                c[i] = c[i] * c[i]
+                i += 1
+    except FloatingPointError as e:
+        return str(e), i, b, c
+    return b, c
+
+
+@case(*[(1100, bad) for bad in (250, 255, 256, 257, 447, 448, 512, 1023, 1024, 1050)], jit=("last_index_included",))
+def undone_at_the_end_of_a_strip(n, bad):
+    for _ in range(4):
+        last_index_included(n, n + 1)
+    return last_index_included(n, bad)

@@ -374,3 +374,16 @@ def conversions(n):
         except ValueError as e:
             out.append(str(e))
     return out, log
+
+
+@case(("a\0b" * 30 + "xbc\0\n",))
+def characters_in_text_with_nuls(s):
+    n = 0
+    for c in s:
+        if c in "a\x00b":
+            n += 1
+        if c in "\x00bc":
+            n += 100
+        if c not in "x\0":
+            n += 10000
+    return n
