@@ -185,6 +185,7 @@ void bk_h_sync_c(bk_ctx *c, int64_t slot, int64_t typenum, double re, double im,
 void bk_h_sync_npf(bk_ctx *c, int64_t slot, int64_t typenum, double v, void *box);
 void bk_h_sync_npi(bk_ctx *c, int64_t slot, int64_t typenum, int64_t v, void *box);
 bool bk_h_frame_seen(bk_ctx *c);
+bool bk_h_np_ignores_underflow(void);
 bool bk_h_simple_or_null(void *o);
 bool bk_h_quiet_death(void *o);
 int64_t bk_h_is_instance(void *o, void *cls);

@@ -150,7 +150,8 @@ typedef struct {
     uint8_t unit_inner; /* last stride == itemsize */
 } bk_ndkey;
 bool bk_py_ndkey(bk_obj *a, bk_ndkey *key);
-int bk_py_np_typenum(bk_obj *type); /* of a scalar type; -1 if it is none */
+int bk_py_np_typenum(bk_obj *type);    /* of a scalar type; -1 if it is none */
+bool bk_py_np_ignores_underflow(void); /* NumPy's setting in this thread now; false also if it cannot be told */
 
 /* ---- what code assumes: registered on a ticket before the fact is read (guards/assume.c, embed/watch.c) ---- */
 typedef struct bk_ticket bk_ticket;

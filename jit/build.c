@@ -334,6 +334,9 @@ bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
         }
         drop_bodies(all);
     }
+    if (fn && all->underflow)
+        rq->entry[(*rq->nentry)++] =
+            (bk_entrycheck){.kind = EC_UNDERFLOW, .step = all->underflow == BK_UNDERFLOW_IGNORED};
     free(all);
     return fn;
 }

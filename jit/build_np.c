@@ -238,8 +238,15 @@ static bk_ref as_int(bk_builder *b, bk_val *v, int tn) {
     return n;
 }
 
+/* NumPy's double into single precision: Python's numbers are converted without a word */
+static bool narrows(const bk_val *v, int tn) {
+    int from = bk_py_np_typenum(v->type);
+    return (tn == NP_FLOAT || tn == NP_CFLOAT) && (from == NP_DOUBLE || from == NP_CDOUBLE);
+}
+
 bool np_convert(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im) {
     *im = 0;
+    if (narrows(v, tn) && !np_may_underflow(b)) return false;
     switch (np_dtypes[tn].kind) {
     case NK_BOOL: *re = as_bool(b, v); break;
     case NK_INT:

@@ -33,6 +33,7 @@ bk_ref np_double(bk_builder *b, bk_val *v); /* real numbers, as C converts them 
 /* a double as float32; leaves when that turns a finite value infinite, of which NumPy warns */
 bk_ref np_narrow(bk_builder *b, bk_ref d);
 bk_ref np_single(bk_builder *b, bk_val *v); /* real numbers as float32 the way NumPy converts them; 0: no way */
+bool np_may_underflow(bk_builder *b);       /* before an operation of which NumPy might say so; false: it would */
 bk_ref np_in_range(bk_builder *b, bk_ref n, int tn); /* the signed i64 n is a value of the integer type tn */
 /* real and imaginary part of any number in the precision of tn (NP_CFLOAT, NP_CDOUBLE); false: no way */
 bool np_parts(bk_builder *b, bk_val *v, int tn, bk_ref *re, bk_ref *im);

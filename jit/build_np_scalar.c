@@ -242,11 +242,23 @@ static void warn_check(bk_builder *b, bk_ref r) {
     b->fn->ins[g].flags |= BK_F_FPCHECK;
 }
 
+/* Results are not tested for underflow, of which NumPy says nothing unless the program sets it to: the region is
+ * entered, and goes on behind unknown code, only as long as that stays so. */
+bool np_may_underflow(bk_builder *b) {
+    bool ignored = bk_py_np_ignores_underflow();
+    if (b->bodies->underflow) return ignored;
+    b->bodies->underflow = ignored ? BK_UNDERFLOW_IGNORED : BK_UNDERFLOW_TOLD;
+    if (!b->body) bk_restart(b);
+    b->bodies->again = true;
+    bk_abort(b, BK_AB_CALLS);
+}
+
 static bool float_binary(bk_builder *b, int op, bk_val *x, bk_val *y, int tn, bool direct, bk_val *out) {
     bk_ref r;
     bool exact = tn == NP_DOUBLE && direct; /* what only scalarmath on doubles is known to compute as we do */
     if (op != ADD && op != SUB && op != MUL && op != TRUEDIV && !(exact && (op == FLOORDIV || op == REM || op == POW)))
         return false;
+    if (op != ADD && op != SUB && !np_may_underflow(b)) return false;
     bk_ref p = tn == NP_FLOAT ? np_single(b, x) : np_double(b, x),
            q = tn == NP_FLOAT ? np_single(b, y) : np_double(b, y);
     switch (op) {
@@ -275,7 +287,7 @@ static bool int_true_divide(bk_builder *b, bk_val *x, bk_val *y, bk_val *out) {
 /* `direct`: by scalarmath; NumPy's array loops may use fused multiply-add for products */
 static bool complex_binary(bk_builder *b, int op, bk_val *x, bk_val *y, int tn, bool direct, bk_val *out) {
     bk_ref a, c, d, e, r, i;
-    if (op != ADD && op != SUB && !(op == MUL && direct)) return false;
+    if (op != ADD && op != SUB && !(op == MUL && direct && np_may_underflow(b))) return false;
     if (!np_parts(b, x, tn, &a, &c) || !np_parts(b, y, tn, &d, &e)) return false;
     if (op == MUL) {
         r = E(b, BK_FSUB, E(b, BK_FMUL, a, d), E(b, BK_FMUL, c, e));

@@ -817,6 +817,11 @@ void unknown_end(bk_builder *b) {
     uint32_t pc = TOPF(b)->pc;
     uint32_t snap = snap_now(b, pc, BK_SNAP_RESUME, BK_G_INVALID);
     set_guard(b, E(b, BK_GVALID, 0, 0), snap);
+    if (b->bodies->underflow == BK_UNDERFLOW_IGNORED) {
+        bk_ref r = E(b, BK_GUARD, Ecall(b, BK_H_np_ignores_underflow, 0, NULL), 0);
+        b->fn->ins[r].imm = BK_G_FPWARN;
+        set_guard(b, r, snap);
+    }
     if (bk_py->locals_writable) {
         bk_ref seen = Ecall(b, BK_H_frame_seen, 0, NULL);
         bk_ref r = E(b, BK_GUARD, E(b, BK_NOT, seen, 0), 0);

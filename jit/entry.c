@@ -112,6 +112,7 @@ bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entry
 
 static bool holds(const bk_entrycheck *c, bk_obj *o) {
     int64_t v;
+    if (c->kind == EC_UNDERFLOW) return bk_py_np_ignores_underflow() == c->step;
     if (c->kind == EC_NULL) return !o;
     if (c->kind == EC_SIMPLE) return !o || simple(type_of(o));
     if (!o) return false;

@@ -13,8 +13,9 @@ typedef enum {
     EC_RANGEIT, /* a range iterator with step `step`, its end within 64 bits, owned by the frame alone */
     EC_SEQIT, /* an iterator over a sequence (`type`, bk_entry_seqkind) that is not exhausted, owned by the frame alone
                */
-    EC_WRAPPED, /* enumerate and zip around `iters`, and these, nobody else's */
-    EC_REVERSED /* a reversed list's iterator that is not exhausted, owned by the frame alone */
+    EC_WRAPPED,  /* enumerate and zip around `iters`, and these, nobody else's */
+    EC_REVERSED, /* a reversed list's iterator that is not exhausted, owned by the frame alone */
+    EC_UNDERFLOW /* no slot: NumPy is set to ignore underflow (step 1) or not (0) */
 } bk_entrykind;
 
 enum { BK_ENTRY_ITERS = 4, BK_WRAP_ENUM = 1, BK_WRAP_ZIP = 2 };

@@ -189,8 +189,8 @@ static uint32_t chunk_size(const strip *x) {
     return room && room < x->o->p->strip ? room : x->o->p->strip;
 }
 
-/* Where the chunk that starts at j ends. The distance is right as an unsigned number when j is before stop. A limit that
- * is reached, too, is one step nearer: no chunk has more iterations than the undo log has room for. */
+/* Where the chunk that starts at j ends. The distance is right as an unsigned number when j is before stop. A limit
+ * that is reached, too, is one step nearer: no chunk has more iterations than the undo log has room for. */
 static bk_ref limit(strip *x, bk_ref j) {
     bk_fn *f = x->f;
     bk_blk c = x->chunk;

@@ -705,3 +705,74 @@ def errstate_raise(n):
         except FloatingPointError as e:
             return s, str(e), i
     return s
+
+
+def told_of_underflow(n, x, out, switch):
+    before = np.geterr()
+    t = np.float64(1.0)
+    i = -1
+    try:
+        for i in range(n):
+            if i == switch:
+                np.seterr(under="raise")
+            if i == switch + 3:
+                np.seterr(under="ignore")
+            t = t * x[i] + 0.0
+            out[i] = t
+            if i % 9 == 8:
+                t = np.float64(1.0)
+    except FloatingPointError as e:
+        return str(e), i, float(t)
+    finally:
+        np.seterr(**before)
+    return float(t)
+
+
+@case(
+    (60, np.full(60, 1e-50), np.zeros(60), 24),
+    (60, np.full(60, 1e-50), np.zeros(60, "f4"), 24),
+    (60, np.full(60, 1e-50), np.zeros(60, "c8"), 25),
+    (60, np.full(60, 1e-5), np.zeros(60, "f4"), 21),
+    (60, np.full(60, 0.5), np.zeros(60), 24),
+    (60, np.full(60, 1e-20, "f4"), np.zeros(60, "f4"), 29),
+    jit=("told_of_underflow",),
+)
+def underflow_told_inside(n, x, out, switch):
+    for _ in range(3):
+        told_of_underflow(n, x, out, n)
+    return told_of_underflow(n, x, out, switch), told_of_underflow(n, x, out, 0), out
+
+
+@case((np.float64(1e-100), 60), (np.complex128(1e-100), 60), (np.float32(1e-20), 60))
+def underflow_told_outside(x, n):
+    out = []
+    for mode in ("ignore", "ignore", "raise", "ignore", "warn", "ignore"):
+        i = 0
+        t = x * 2
+        try:
+            with np.errstate(under=mode):
+                for i in range(n):
+                    t = t * x
+                    if i % 8 == 2:
+                        t = x + x
+        except FloatingPointError as e:
+            out.append((str(e), i))
+        out.append(t)
+    return out
+
+
+def small_power(x, n):
+    return x if n <= 1 else small_power(x, n - 1) * x
+
+
+@case((np.float64(1e-60), 7), jit=("small_power",))
+def underflow_told_in_recursion(x, n):
+    out = []
+    for mode in ("ignore", "ignore", "raise", "ignore", "raise"):
+        try:
+            with np.errstate(under=mode):
+                for i in range(20):
+                    out.append(small_power(x, n - i % 2))
+        except FloatingPointError as e:
+            out.append(str(e))
+    return out
