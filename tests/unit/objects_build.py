@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SOURCES = """embed/helpers_num.c embed/helpers_box.c embed/helpers_obj.c embed/helpers_match.c
     embed/helpers_stmt.c embed/helpers_sync.c embed/helpers_table.c embed/watch.c embed/attr.c
     embed/instance.c embed/death.c embed/helpers_str.c embed/chars.c embed/helpers_dict.c embed/plain.c embed/known.c
-    embed/numpy.c embed/builtins.c embed/objects.c guards/assume.c embed/classes.c
+    embed/np_errors.c embed/numpy.c embed/builtins.c embed/objects.c guards/assume.c embed/classes.c
     jit/helpers.c tests/unit/objects_module.c""".split()
 FLAGS = """-std=gnu17 -O2 -g -Wall -Wextra -Werror -Wno-missing-field-initializers -fno-strict-aliasing -fno-math-errno
     -ffp-contract=off -fPIC -shared -DPy_BUILD_CORE=1""".split()
