@@ -459,7 +459,7 @@ void force_operands(bk_builder *b, uint32_t n); /* the n operands on top hold no
 void force_outer_locals(bk_builder *b);         /* nor do the real frame's locals */
 void force_shared(bk_builder *b);               /* nor are there two copies of one */
 void put_home(bk_builder *b, uint32_t slot,
-              bk_ref p);                     /* the local's home slot, which holds nothing that counts, gets p */
+              bk_ref p); /* the local's home slot, which holds nothing that counts, gets p */
 /* build_view.c: views of arrays that are not made */
 bool is_array_view(const bk_val *v);
 void view_own(bk_builder *b, bk_val *v);    /* a view among others takes a reference to its array; an effect */

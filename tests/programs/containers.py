@@ -498,3 +498,63 @@ def copied_tuples(n):
         s += sum((i, 0) or (i, 1)) + sum(((i, 2) if i & 1 else ()) or (i, 3))
         s += len(((i, (i, 4)) if i & 2 else range(0)) or "ab")
     return s
+
+
+class Holder:
+    pass
+
+
+@case((200,))
+def one_number_is_one_object(n):
+    o, items, d, out, r = Holder(), [0.0, 1000], {}, [], []
+    o.x = o.y = 0.5
+    last = 0.0
+    for i in range(n):
+        f, k = i * 0.5, i + 1000
+        g = f
+        items[0] = f
+        items[1] = k
+        r.append((items[0] is f, items[0] is g, items[1] is k))
+        f = i * 0.25
+        o.x = o.y = f
+        d[f] = f
+        out.append(f)
+        pair, many = (f, k), [f, f, k]
+        r.append((o.x is o.y, o.x is f, d[f] is f, out[-1] is f, pair[0] is f, many[0] is many[1], many[2] is k))
+        last = last + 1.5
+        out[-1] = last
+        r.append((out[-1] is last, out[-2:-1] == [last]))
+    return r
+
+
+@case((float("inf"), 100))
+def nans_are_found_by_identity(x, n):
+    items, d, s, one, c, out = [], {}, set(), [0.0], Holder(), []
+    c.v = 0.0
+    for i in range(n):
+        y = (x - x) * i
+        items.append(y)
+        d[y] = i
+        s.add(y)
+        one[0] = y
+        out.append((y in items, items.count(y), y in d, d.get(y), y in s, y in one, [y] == [y]))
+        z = (x - x) * i
+        c.v = z
+        out.append((c.v is z, z in [c.v], d.setdefault(z, i), z in d))
+    return out, len(d), len(s)
+
+
+def kept(items, x):
+    y = x * 1.5
+    items.append(y)
+    items[0] = y
+    return y
+
+
+@case((100,))
+def one_number_of_an_inlined_call(n):
+    items, out = [0.0], []
+    for i in range(n):
+        v = kept(items, i)
+        out.append((items[0] is items[-1], v is items[0], [w + i for w in items[-2:]]))
+    return out

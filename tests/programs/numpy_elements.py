@@ -776,3 +776,18 @@ def underflow_told_in_recursion(x, n):
         except FloatingPointError as e:
             out.append(str(e))
     return out
+
+
+@case((np.float64(1e-40), 60))
+def underflow_told_of_a_cast(x, n):
+    out = []
+    for mode in ("ignore", "ignore", "raise", "ignore", "raise"):
+        y = x + 0.0
+        try:
+            with np.errstate(under=mode):
+                for i in range(n):
+                    out.append(np.float32(y))
+                    y = y / 1.5 if i % 30 else x
+        except FloatingPointError as e:
+            out.append((str(e), i))
+    return out
