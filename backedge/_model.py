@@ -9,6 +9,7 @@
 | loop, file, line, function, offset | its identity: the text, and the parts it is made of |
 | state | cold, recording, compiling, compiled, failed or blacklisted |
 | reason, abort, reason_line, detail | why it is not compiled: sentence, name, source line, more about it |
+| iterations | how often it went back to its head, in profiled runs; missing where that is not known |
 | back_edges, entries, compiles, penalties | counts |
 | rests | how often it was left to the interpreter for some milliseconds, its runs being too short to pay |
 | code_bytes, instructions | of its living native code |
@@ -98,6 +99,10 @@ _FROM_EVENT = {"compiled": "compiled", "blacklisted": "blacklisted", "aborted": 
 
 
 def _add(into, loop):
+    if "iterations" in into and "iterations" in loop:
+        into["iterations"] += loop["iterations"]
+    else:
+        into.pop("iterations", None)
     for key in _SUMS:
         into[key] = into.get(key, 0) + loop.get(key, 0)
     for key in ("ms", "ticks"):

@@ -265,10 +265,14 @@ typedef struct bk_fn {
     uint32_t nbodies;
     uint32_t nhome;    /* home slots of the real frame: locals, then operand stack */
     uint32_t nxhome;   /* virtual home slots (inlined frames), numbered from nhome; NULL at entry */
-    bool count_passes; /* the back edges of outermost loops are counted, for bk_ctx.passes */
+    bool count_passes; /* the back edges to `head`, in outermost loops, are counted, for bk_ctx.passes */
+    uint32_t head;     /* bytecode offset */
     int oom;           /* an allocation failed: the function must not be used */
     char name[120];
 } bk_fn;
+
+/* bk_ctx.passes of a strip-mined loop is at least that: its chunks tell no number */
+#define BK_PASSES_MANY (UINT64_C(1) << 62)
 
 /* ---- building (jit/ir.c). All functions may set fn->oom; indices returned then are 0. ---------------------- */
 bk_fn *bk_fn_new(const char *name);

@@ -36,10 +36,12 @@ typedef struct {
     int abort;        /* why the last try failed */
     uint32_t abort_line;
     char error[160];
-    uint64_t back_edges;       /* events seen */
-    bk_loopstat past;          /* counts of regions that are gone */
-    uint64_t ticks[BK_NTICKS]; /* samples by what was done */
-    double ms[5];              /* compile time in all: build, opt, lower, llvm, emit */
+    uint64_t back_edges;                  /* events seen */
+    uint64_t iterations, counted_entries; /* native ones, and the entries they are of (iterations.c) */
+    bool uncounted;                       /* there were others, of which the number is not known */
+    bk_loopstat past;                     /* counts of regions that are gone */
+    uint64_t ticks[BK_NTICKS];            /* samples by what was done */
+    double ms[5];                         /* compile time in all: build, opt, lower, llvm, emit */
 } bk_anchor;
 
 struct bk_codestate {

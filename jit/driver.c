@@ -1,5 +1,6 @@
 /* The state machine of a loop: count, record, build, compile, publish, enter; and what follows from its exits. */
 #include "event.h"
+#include "iterations.h"
 #include "perfmap.h"
 #include "sample.h"
 #include "select.h"
@@ -311,6 +312,7 @@ static void publish(bk_anchor *a) {
     bk_count.published++;
     bk_tell(BK_EVT_COMPILED, a, r, 0);
     bk_region_publish(r);
+    bk_iterations_cover(a, r);
     bk_perf_told(a, r);
     if (old) bk_region_drop(old);
 }
@@ -352,7 +354,9 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         failed(a, BK_AB_CALLS, bk_anchor_line(a), NULL);
         return;
     }
-    fn->count_passes = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
+    bool is_while = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
+    fn->count_passes = is_while || (bk_sampling && bk_iterations_need_passes(a, checks, nchecks));
+    fn->head = bk_anchor_offset(a);
     bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
         failed(a, BK_AB_MEMORY, 0, NULL);
@@ -583,9 +587,12 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bool sample = r->entries % EVERY == 0, timed = sample || r->entries < FIRST;
     int64_t insns = sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
     uint64_t passes, t = timed ? bk_clock() : 0;
+    bool profiled = __builtin_expect(bk_sampling, 0);
+    bk_iterations run = profiled ? bk_iterations_before(a, r, home) : (bk_iterations){0};
     bk_doing before = bk_do(a, BK_TICK_NATIVE);
     int64_t exit = bk_py_enter(f, r->fn, &r->code, buf, &passes);
     bk_done(before);
+    if (profiled) bk_iterations_after(a, r, home, run, exit, passes);
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
@@ -658,7 +665,11 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     wake_starts();
     uint16_t pc = s->ci->index[to / 2];
     bk_anchor *a = pc == 0xffff ? NULL : bk_anchor_at(s, pc);
-    if (!a || a->state == A_BLACKLISTED || a->resting) return BK_DISABLE;
+    if (!a) return BK_DISABLE;
+    if (a->state == A_BLACKLISTED || a->resting) {
+        a->uncounted = true;
+        return BK_DISABLE;
+    }
     settle(a);
     if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s, a)))) {
         bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !waited(s, a);
@@ -774,6 +785,7 @@ void bk_driver_pause(bool pause) {
     for (bk_codestate *s = bk_codestates; s; s = s->next) {
         if (pause && s->recording) s->recording = false;
         if (pause) stop_running(s);
+        for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].uncounted = true; /* it has no events now */
         unsigned ev = pause ? 0 : wanted_events(s);
         if (ev == s->events) continue;
         s->events = ev;

@@ -139,7 +139,8 @@ bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home) {
 static int64_t items_left(bk_obj *it, bk_obj *type) {
     if (type == bk_types.t_range_iterator) return word_at(it, bk_py->rangeiter_len);
     if (type != bk_types.t_list_iterator && type != bk_types.t_tuple_iterator) return -1;
-    return word_at((bk_obj *)word_at(it, bk_py->listiter_seq), bk_py->var_size) - word_at(it, bk_py->listiter_index);
+    bk_obj *seq = (bk_obj *)word_at(it, bk_py->listiter_seq);
+    return seq ? word_at(seq, bk_py->var_size) - word_at(it, bk_py->listiter_index) : 0;
 }
 
 int64_t bk_entry_left(const bk_entrycheck *c, void **home) {

@@ -77,7 +77,7 @@ void bk_event_tell(bk_eventkind kind, const bk_anchor *a, const bk_region *r, ui
 }
 
 static void reset_counts(bk_anchor *a) {
-    a->back_edges = 0;
+    a->back_edges = a->iterations = a->counted_entries = 0;
     memset(a->ms, 0, sizeof a->ms);
     memset(a->ticks, 0, sizeof a->ticks);
     bk_loopstat_free(&a->past);

@@ -1,5 +1,6 @@
 /* Facts for people: counters, and per code object its loops, exits and reasons. */
 #include "event.h"
+#include "iterations.h"
 #include <string.h>
 
 const bk_paraminfo bk_param_table[] = {
@@ -177,6 +178,7 @@ void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     w->num(w->ctx, "reason_line", a->abort_line);
     w->str(w->ctx, "detail", a->error[0] ? a->error : NULL);
     w->num(w->ctx, "back_edges", (int64_t)a->back_edges);
+    if (bk_iterations_of(a) >= 0) w->num(w->ctx, "iterations", bk_iterations_of(a));
     w->num(w->ctx, "compiles", a->compiles);
     w->num(w->ctx, "penalties", a->penalties);
     w->num(w->ctx, "rests", a->rests);

@@ -132,23 +132,31 @@ static LLVMValueRef volatile_word(bk_lw *L, LLVMTypeRef t, LLVMValueRef at) {
     return v;
 }
 
-/* iterations that a poll stands for: in the loop around a strip-mined one, a chunk */
-static int64_t polled(const bk_lw *L, uint32_t loop) {
-    for (uint32_t h = 0; h < L->fn->nblocks; h++)
-        if (L->fn->blocks[h].most && L->parent[h] == loop) return L->fn->blocks[h].most;
-    return 1;
+/* does a poll in this loop stand for a chunk of a strip-mined one? */
+static bool of_chunks(const bk_lw *L, uint32_t loop) {
+    for (uint32_t h = 0; loop && h < L->fn->nblocks; h++)
+        if (L->fn->blocks[h].most && L->parent[h] == loop) return true;
+    return false;
+}
+
+/* is the poll that of a back edge to the region's head? It may be that of a peeled iteration, or of an inner loop's */
+static bool at_head(const bk_lw *L, bk_ref r) {
+    const bk_snap *sn = &L->fn->snaps[L->fn->ins[r].snap];
+    const bk_sframe *sf = &L->fn->sframes[sn->frame];
+    return sn->nframes == 1 && sf->code == 0 && sf->resume == L->root->head;
 }
 
 /* The counter is a variable of the stack frame, which LLVM makes a register. */
-static void count_pass(bk_lw *L, bk_blk b) {
-    if (!L->passes || !L->loop[b] || L->parent[L->loop[b] - 1]) return;
-    int64_t by = polled(L, L->loop[b]);
+static void count_pass(bk_lw *L, bk_blk b, bk_ref r) {
+    if (!L->passes || !at_head(L, r)) return;
     LLVMValueRef n = LLVMBuildLoad2(L->b, L->i64, L->passes, "");
-    LLVMBuildStore(L->b, LLVMBuildAdd(L->b, n, bk_lw_ki(L, by), ""), L->passes);
+    n = of_chunks(L, L->loop[b]) ? LLVMBuildOr(L->b, n, bk_lw_ki(L, BK_PASSES_MANY), "")
+                                 : LLVMBuildAdd(L->b, n, bk_lw_ki(L, 1), "");
+    LLVMBuildStore(L->b, n, L->passes);
 }
 
 void bk_box_poll(bk_lw *L, bk_blk b, bk_ref r) {
-    count_pass(L, b);
+    count_pass(L, b, r);
     const bk_layout *y = L->o->layout;
     bool low = y->breaker_mask == 0xff; /* one byte of a little-endian word: a compare with memory, no register */
     LLVMTypeRef t = low ? L->i8 : y->breaker_bytes == 4 ? L->i32 : L->i64;

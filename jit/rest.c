@@ -44,7 +44,8 @@ int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home) {
 }
 
 int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes) {
-    int64_t each = r->fn->count_passes ? iteration(a, r) : 0;
+    bool counted = r->fn->count_passes && a->of->ci->insns[a->header].op != BC_FOR_ITER; /* as when nobody profiles */
+    int64_t each = counted ? iteration(a, r) : 0;
     if (!each) return BK_REST_UNKNOWN;
     return passes > SHORT_INSNS ? SHORT_INSNS : (int64_t)(passes + 1) * each;
 }
