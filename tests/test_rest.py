@@ -13,7 +13,7 @@ def summed(f, times, n):
 
 
 def make():
-    @backedge.jit
+    @backedge.jit(compile_percent=100)
     def total(n):
         t = 0
         for i in range(n):
@@ -63,7 +63,7 @@ def test_a_long_run_is_entered_in_its_middle():
 
 
 def test_while_loops_rest():
-    @backedge.jit
+    @backedge.jit(compile_percent=100)
     def digits(n):
         k = 0
         while n:
@@ -84,14 +84,14 @@ def test_while_loops_rest():
 
 
 def test_few_iterations_that_do_much_do_not_rest():
-    @backedge.jit
+    @backedge.jit(compile_percent=100)
     def outer(n):
         t = 0
         for i in range(3):
             t += inner(n + i)
         return t
 
-    @backedge.jit
+    @backedge.jit(compile_percent=100)
     def inner(n):
         t = 0
         for i in range(n):
