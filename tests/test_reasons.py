@@ -203,8 +203,8 @@ ABORTS = {
     ),
     "CALLS": "def f(n, *more): return n if n < 2 else f(n - 1, *more) + f(n - 2)\nfor _ in range(99): f(12)\n",
     "INVALIDATED": (
-        "k = 1\n" + LOOP.format("s += x * k") + "f([1] * 2000)\nk = 2\n",
-        {"BACKEDGE_FIXED_ORDER": "0"},  # compiled by the worker, which takes longer than that
+        "k = 1\n" + LOOP.format("s += x * k; " * 200) + "f([1] * 500)\nk = 2\n",
+        {"BACKEDGE_FIXED_ORDER": "0"},  # compiled by the worker, which takes longer than the rest of the loop
     ),
     "LEAVES_EARLY": (
         "def f(xs):\n    global q\n    q = s = 0\n    for x in xs:\n        s += x\n        if x > 7: del q\n"
