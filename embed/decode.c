@@ -133,8 +133,7 @@ static void link_jumps(bk_decoder *d) {
     }
 }
 
-/* ---- exception table: six bits a byte, most significant first; bit 6: more follow; bit 7: an entry starts ---------
- */
+/* ---- exception table: six bits a byte, most significant first; bit 6: more follow; bit 7: an entry starts ---- */
 static uint32_t varint(const uint8_t **p, const uint8_t *end) {
     uint32_t v = 0;
     while (*p < end) {
@@ -168,8 +167,7 @@ static const bk_range *range_of(const bk_decoder *d, uint32_t offset) {
     return NULL;
 }
 
-/* ---- operand stack depth ------------------------------------------------------------------------------------------
- */
+/* ---- operand stack depth ---- */
 static void reach(bk_decoder *d, int64_t n, int depth) {
     if (n < 0 || n >= d->ci->ninsns || depth < 0 || d->ci->insns[n].depth >= 0) return;
     d->ci->insns[n].depth = (int16_t)depth;
@@ -213,8 +211,7 @@ static void find_depths(bk_decoder *d) {
     while (d->nwork) flow(d, d->work[--d->nwork]);
 }
 
-/* ---- lines, by co_lines(): linear where asking for each would be quadratic -----------------------------------------
- */
+/* ---- lines, by co_lines(): linear where asking for each would be quadratic ---- */
 static bool read_lines(bk_decoder *d) {
     bk_codeinfo *ci = d->ci;
     PyObject *it = PyObject_CallMethod((PyObject *)d->co, "co_lines", NULL), *t;
@@ -230,8 +227,7 @@ static bool read_lines(bk_decoder *d) {
     return !PyErr_Occurred();
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 static const char *text_of(PyObject *str) {
     const char *s = str && PyUnicode_Check(str) ? PyUnicode_AsUTF8(str) : NULL;
     if (s) return s;

@@ -206,8 +206,7 @@ static void release_old(bk_leaving *l, uint64_t *buf) {
     if (l->values != l->near_values) PyMem_RawFree(l->values);
 }
 
-/* ---- function regions: the result is on the stack, the frame goes on at an instruction that returns it ------------
- */
+/* ---- function regions: the result is on the stack, the frame goes on at an instruction that returns it ---- */
 static const bk_insn *return_of(const bk_codeinfo *ci, PyObject *result, const bk_insn *hint) {
     if (hint->op == BC_RETURN_VALUE || (hint->op == BC_RETURN_CONST && hint->value == (bk_obj *)result)) return hint;
     for (uint32_t i = 0; i < ci->ninsns; i++) {

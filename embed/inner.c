@@ -2,8 +2,7 @@
  * inside the event callback, because the interpreter can go on only in the frame that fired the event. */
 #include "embed.h"
 
-/* ---- the thread's frame stack (what _PyThreadState_PushFrame does, which is not exported) -------------------------
- */
+/* ---- the thread's frame stack (what _PyThreadState_PushFrame does, which is not exported) ---- */
 enum { CHUNK_SIZE = 16 * 1024, MINIMUM_OVERHEAD = 1000 };
 
 static PyObject **push_chunk(PyThreadState *ts, int size) {
@@ -34,8 +33,7 @@ bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject
     return f;
 }
 
-/* ---- running them ---------------------------------------------------------------------------------------------------
- */
+/* ---- running them ---- */
 void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result) {
     int d = bkp_depth(f);
     void **top = bkp_home(f) + bkp_code(f)->co_nlocalsplus + d;

@@ -73,8 +73,7 @@ bk_obj *bk_py_peek_attr(bk_obj *object, bk_obj *name) {
     return i >= 0 ? bkv_values_of(o)[i] : NULL;
 }
 
-/* ---- making --------------------------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 void *bk_h_inst_new(void *type, int64_t n, int64_t order, int64_t more) {
     PyObject *o = bkv_new_instance(type);

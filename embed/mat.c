@@ -94,8 +94,7 @@ void bk_mat_end(bk_mat *m) {
     if (m->made != m->made_near) PyMem_RawFree(m->made);
 }
 
-/* ---- iterators ------------------------------------------------------------------------------------------------------
- */
+/* ---- iterators ---- */
 static void set_range(PyObject *it, int64_t start, int64_t len, int64_t step) {
     _PyRangeIterObject *r = (_PyRangeIterObject *)it;
     assert(Py_IS_TYPE(it, &PyRangeIter_Type));
@@ -161,8 +160,7 @@ static PyObject *update_iterator(bk_mat *m, const bk_slot *s) {
     return m->top && s->sub - 1 == m->first_home + m->index && s->sub - 1 < m->fn->nhome ? BK_KEEP_SLOT : Py_NewRef(it);
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 static PyObject *np_scalar(const bk_mat *m, const bk_slot *s) {
     int64_t t = s->sub;
     if (t <= 10) return bk_h_box_np_i(t, (int64_t)word(m, m->loc[0]));

@@ -49,8 +49,7 @@ static int raise_by_poison(bkp_frame *f, const bk_insn *in, int below, int place
     return 0;
 }
 
-/* ---- the universal way: the INSTRUCTION event of the place raises -------------------------------------------------
- */
+/* ---- the universal way: the INSTRUCTION event of the place raises ---- */
 typedef struct bk_waiting {
     struct bk_waiting *next;
     PyThreadState *ts;

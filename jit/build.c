@@ -49,8 +49,7 @@ uint32_t ctx_inline(bk_builder *b, bk_obj *code, bool on_stack, uint8_t finish) 
     return b->nctx++;
 }
 
-/* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) ---------------------------
- */
+/* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) ---- */
 
 static bk_val inner_iterator(bk_builder *b, bk_ref it, bk_obj *type, int64_t step) {
     if (type == bk_types.t_range_iterator) {

@@ -88,8 +88,7 @@ static bool inline_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound
     return true;
 }
 
-/* ---- functions made while running: each is another object, but their code is the same ------------------------------
- */
+/* ---- functions made while running: each is another object, but their code is the same ---- */
 static bk_ref func_field(bk_builder *b, const bk_val *func, uint32_t offset) {
     return Eload(b, BK_M_PTR, BK_A_TYPE, func->box, offset); /* written by unknown code only, as types are */
 }

@@ -13,8 +13,7 @@ bk_val inst_new(bk_builder *b, bk_obj *type) {
     return (bk_val){.kind = V_INST, .type = type, .vid = ++b->nvid};
 }
 
-/* ---- identity ------------------------------------------------------------------------------------------------------
- */
+/* ---- identity ---- */
 
 uint32_t inst_count(const bk_val *v, uint32_t vid) {
     uint32_t n = v->kind == V_INST && v->vid == vid;
@@ -63,8 +62,7 @@ void inst_replace(bk_builder *b, uint32_t vid, const bk_val *to) {
     }
 }
 
-/* ---- attributes ----------------------------------------------------------------------------------------------------
- */
+/* ---- attributes ---- */
 
 static int find(const bk_val *o, uint32_t where) {
     for (int i = 0; i < o->nkids; i++)
@@ -144,8 +142,7 @@ void inst_check_store(bk_builder *b, const bk_val *o, int64_t where) {
     guard_deaths(b);
 }
 
-/* ---- making --------------------------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static int64_t order_word(const bk_val *v, int from) {
     uint64_t w = 0;

@@ -91,8 +91,7 @@ static bool match_keys(bk_builder *b) {
     return true;
 }
 
-/* ---- class patterns ------------------------------------------------------------------------------------------------
- */
+/* ---- class patterns ---- */
 
 /* the attributes that the patterns ask for; NULL entries of names: the subject itself */
 static bool attributes(bk_builder *b, bk_val *subject, bk_obj *const *names, uint32_t n, bk_val *out) {

@@ -29,8 +29,7 @@ static bool konst_int(bk_builder *b, bk_ref r, int64_t *v) {
     return true;
 }
 
-/* ---- modular ints --------------------------------------------------------------------------------------------------
- */
+/* ---- modular ints ---- */
 
 static _Noreturn void no_modular(bk_builder *b, const bk_val *v) {
     if (b->nnomod == 256) bk_abort(b, BK_AB_TOO_BIG);

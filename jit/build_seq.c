@@ -53,8 +53,7 @@ bool build_len(bk_builder *b, bk_val *o, bk_ref *len) {
     return true;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------------------
- */
+/* ---- elements ---- */
 
 static bool byte_item(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
     bk_ref len, i;
@@ -101,8 +100,7 @@ bool build_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *out) {
     return buffer_getitem(b, o, index_of(b, key), out);
 }
 
-/* ---- stores --------------------------------------------------------------------------------------------------------
- */
+/* ---- stores ---- */
 
 /* may a float box in a container be refilled with v? v is freshly computed and its only escape is this store */
 static bool fresh_float(const bk_val *v) {
@@ -190,8 +188,7 @@ bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
     return buffer_setitem(b, o, index_of(b, key), v);
 }
 
-/* ---- iteration -----------------------------------------------------------------------------------------------------
- */
+/* ---- iteration ---- */
 
 /* a step that only the running program knows: what of it comes to the end, a whole number of steps away */
 static bool range_by_steps(bk_builder *b, bk_val *o, bk_val *out) {

@@ -34,8 +34,7 @@ static double thread_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* ---- code states ---------------------------------------------------------------------------------------------------
- */
+/* ---- code states ---- */
 
 bk_codestate *bk_codestate_new(bk_obj *code) {
     bk_codestate *s = calloc(1, sizeof *s);

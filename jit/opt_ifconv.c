@@ -273,8 +273,7 @@ static bool convert(bk_opt *o, bk_blk p, bool *done) {
     return true;
 }
 
-/* ---- chains that stay where they are ------------------------------------------------------------------------------
- */
+/* ---- chains that stay where they are ---- */
 
 static bool only_guards_between(const bk_fn *f, const bk_block *b, uint32_t from, uint32_t to) {
     for (uint32_t i = from + 1; i < to; i++)
