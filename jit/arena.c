@@ -10,26 +10,51 @@ struct bk_chunk {
 };
 enum { CHUNK = 64 * 1024 };
 
-void *bk_arena_alloc(bk_arena *a, size_t size) {
+static struct bk_chunk *chunk_for(bk_arena *a, size_t size) {
+    struct bk_chunk *c = a->spare;
+    if (c && c->size >= size) {
+        a->spare = c->next;
+        return c;
+    }
+    size_t n = size > CHUNK ? size : CHUNK;
+    if ((c = malloc(sizeof *c + n))) c->size = n;
+    return c;
+}
+
+void *bk_arena_take(bk_arena *a, size_t size) {
     size = (size + 15) & ~(size_t)15;
     if (!a->chunk || a->chunk->size - a->used < size) {
-        size_t n = size > CHUNK ? size : CHUNK;
-        struct bk_chunk *c = malloc(sizeof *c + n);
+        struct bk_chunk *c = chunk_for(a, size);
         if (!c) return NULL;
-        *c = (struct bk_chunk){.next = a->chunk, .size = n};
+        c->next = a->chunk;
         a->chunk = c;
         a->used = 0;
     }
     void *p = a->chunk->data + a->used;
     a->used += size;
-    return memset(p, 0, size);
+    return p;
 }
 
-void bk_arena_free(bk_arena *a) {
+void *bk_arena_alloc(bk_arena *a, size_t size) {
+    void *p = bk_arena_take(a, size);
+    return p ? memset(p, 0, size) : NULL;
+}
+
+void bk_arena_reset(bk_arena *a) {
     while (a->chunk) {
         struct bk_chunk *c = a->chunk;
         a->chunk = c->next;
-        free(c);
+        c->next = a->spare;
+        a->spare = c;
     }
     a->used = 0;
+}
+
+void bk_arena_free(bk_arena *a) {
+    bk_arena_reset(a);
+    while (a->spare) {
+        struct bk_chunk *c = a->spare;
+        a->spare = c->next;
+        free(c);
+    }
 }

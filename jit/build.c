@@ -7,7 +7,8 @@
  *
  * Boxed locals of the real frame live in the frame's own slots (home slots), unboxed ones and everything of inlined
  * frames in SSA values. A guard leaves to the start of its instruction, so within an instruction all guards come before
- * the first effect. An assumption that turns out wrong while building restarts the build with what was learned. */
+ * the first effect. An assumption that turns out wrong while building restarts the build with what was learned.
+ * What all attempts together may cost is limited (build_insns): Python waits meanwhile. */
 #include "build.h"
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,19 @@ _Noreturn void bk_restart(bk_builder *b) {
     longjmp(b->out, 2);
 }
 
+/* once for all attempts */
+static bk_bcflow *flow_of(bk_builder *b, const bk_codeinfo *ci) {
+    bk_bodies *all = b->bodies;
+    for (bk_knownflow *k = all->flows; k; k = k->next)
+        if (k->code == ci->code) return k->flow;
+    bk_bcflow *flow = bk_bcflow_new(ci, &all->arena);
+    bk_knownflow *k = flow ? bk_arena_alloc(&all->arena, sizeof *k) : NULL;
+    if (!k) bk_abort(b, BK_AB_MEMORY);
+    *k = (bk_knownflow){ci->code, flow, all->flows};
+    all->flows = k;
+    return flow;
+}
+
 uint16_t code_number(bk_builder *b, const bk_codeinfo *ci) {
     bk_fn *f = b->fn;
     for (uint32_t i = 0; i < f->ncodes; i++)
@@ -34,7 +48,7 @@ uint16_t code_number(bk_builder *b, const bk_codeinfo *ci) {
     bk_bcflow **flows = alloc(b, f->ncodes * sizeof *flows);
     if (f->ncodes > 1) memcpy(flows, b->flows, (f->ncodes - 1) * sizeof *flows);
     b->flows = flows;
-    if (!(flows[f->ncodes - 1] = bk_bcflow_new(ci, &b->arena))) bk_abort(b, BK_AB_MEMORY);
+    flows[f->ncodes - 1] = flow_of(b, ci);
     return (uint16_t)(f->ncodes - 1);
 }
 
@@ -174,6 +188,7 @@ static void build_start(bk_builder *b) {
 static void build_block(bk_builder *b) {
     while (!b->ended) {
         if (b->fn->nins > (uint32_t)b->rq.params->region_insns) bk_abort(b, BK_AB_TOO_BIG);
+        if (b->bodies->built + b->fn->nins > (uint64_t)b->rq.params->build_insns) bk_abort(b, BK_AB_BUDGET);
         begin_insn(b, TOPF(b)->pc);
         build_insn(b);
     }
@@ -193,7 +208,9 @@ static void check_headers(bk_builder *b) {
 static void reset(bk_builder *b) {
     bk_fn_free(b->fn);
     b->fn = NULL;
-    bk_arena_free(&b->arena);
+    bk_arena_reset(&b->arena);
+    b->saved = NULL;
+    b->saved_cap = 0;
     b->versions = NULL;
     b->flows = NULL;
     b->nversions = b->vcap = b->queue = b->guards = b->snap_start = b->neffects = 0;
@@ -223,7 +240,10 @@ static void region_name(const bk_builder *b, char *out, size_t n) {
 /* builds once: 0 done, 1 aborted, 2 to be built again with what was learned */
 static int attempt(bk_builder *b) {
     int left = setjmp(b->out);
-    if (left) return left;
+    if (left) {
+        if (b->fn) b->bodies->built += b->fn->nins;
+        return left;
+    }
     reset(b);
     char name[120];
     region_name(b, name, sizeof name);
@@ -234,6 +254,7 @@ static int attempt(bk_builder *b) {
     check_headers(b);
     if (b->body) bk_body_check(b);
     if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
+    b->bodies->built += b->fn->nins;
     return 0;
 }
 
@@ -244,16 +265,14 @@ static void explain_abort(const bk_builder *b, int *abort, uint32_t *where_line)
     if (ci && b->abort_pc < ci->ninsns) *where_line = ci->insns[b->abort_pc].line;
 }
 
-/* the main function, or one of its bodies; NULL: aborted */
-static bk_fn *build_one(const bk_request *rq, bk_bodies *bodies, const bk_body *body, int *abort,
-                        uint32_t *where_line) {
+bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *abort, uint32_t *where_line) {
     bk_builder *b = calloc(1, sizeof *b);
     bk_fn *result = NULL;
     *abort = BK_AB_MEMORY;
     *where_line = 0;
     if (!b) return NULL;
     b->rq = *rq;
-    b->bodies = bodies;
+    b->bodies = all;
     b->body = body;
     b->ctxs = calloc(512, sizeof *b->ctxs);
     b->prefs = calloc(256, sizeof *b->prefs);
@@ -279,63 +298,4 @@ static bk_fn *build_one(const bk_request *rq, bk_bodies *bodies, const bk_body *
     free(b->leaves);
     free(b);
     return result;
-}
-
-/* the bodies that were asked for; those may ask for more. A body that cannot be built gets a verdict; all are gathered
- * before the region is built again. */
-static bool build_bodies(const bk_request *rq, bk_bodies *all) {
-    bool built = true;
-    for (uint32_t i = 0; i < all->n; i++) {
-        bk_body *x = &all->body[i];
-        int abort;
-        uint32_t line;
-        all->again = false;
-        x->fn = build_one(rq, all, x, &abort, &line);
-        if (x->fn) continue;
-        built = false;
-        if (!all->again && all->nverdicts < BK_MAXVERDICTS) { /* for a reason that any region has */
-            all->verdict[all->nverdicts] = *x;
-            all->verdict[all->nverdicts++].failed = true;
-        }
-    }
-    return built;
-}
-
-static bool take_bodies(bk_fn *fn, bk_bodies *all) {
-    if (!all->n) return true;
-    if (!(fn->bodies = calloc(all->n, sizeof *fn->bodies))) return false;
-    for (uint32_t i = 0; i < all->n; i++) {
-        fn->bodies[i] = all->body[i].fn;
-        all->body[i].fn = NULL;
-    }
-    fn->nbodies = all->n;
-    return true;
-}
-
-static void drop_bodies(bk_bodies *all) {
-    for (uint32_t i = 0; i < all->n; i++) bk_fn_free(all->body[i].fn);
-    all->n = 0;
-    all->again = false;
-}
-
-bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
-    bk_bodies *all = calloc(1, sizeof *all);
-    bk_fn *fn = NULL;
-    *abort = BK_AB_MEMORY;
-    *where_line = 0;
-    for (int tries = 0; all && tries < BK_MAXVERDICTS && !fn; tries++) {
-        fn = build_one(rq, all, NULL, abort, where_line);
-        if (!fn) break;
-        if (!build_bodies(rq, all) || !take_bodies(fn, all)) {
-            bk_fn_free(fn);
-            fn = NULL;
-            *abort = BK_AB_CALLS;
-        }
-        drop_bodies(all);
-    }
-    if (fn && all->underflow)
-        rq->entry[(*rq->nentry)++] =
-            (bk_entrycheck){.kind = EC_UNDERFLOW, .step = all->underflow == BK_UNDERFLOW_IGNORED};
-    free(all);
-    return fn;
 }

@@ -164,25 +164,35 @@ typedef struct {
     bk_param param[BK_MAXPARAMS], result;
     bk_identity id;
     bool failed; /* verdicts: there can be no such body; else result and id are what it must have */
-    bk_fn *fn;
+    bk_fn *fn;   /* NULL while it is built */
 } bk_body;
+typedef struct bk_knownflow {
+    bk_obj *code;
+    bk_bcflow *flow;
+    struct bk_knownflow *next;
+} bk_knownflow;
+/* what the functions of a region share while they are built */
 typedef struct {
-    bk_body body[BK_MAXBODIES]; /* asked for in this build of the region */
+    bk_body body[BK_MAXBODIES]; /* built, or being built: each with those that it asked for behind it */
     uint32_t n;
-    bk_body verdict[BK_MAXVERDICTS]; /* what earlier builds found out */
+    bk_body verdict[BK_MAXVERDICTS]; /* what was found out */
     uint32_t nverdicts;
-    bool again; /* a verdict was added: the region has to be built again */
+    bool again;     /* all functions have to be begun again */
+    uint64_t built; /* instructions, in all attempts that are over */
+    bk_arena arena; /* of the flows */
+    bk_knownflow *flows;
     enum { BK_NO_UNDERFLOW, BK_UNDERFLOW_IGNORED, BK_UNDERFLOW_TOLD } underflow; /* by NumPy; NO: nothing to tell */
 } bk_bodies;
 
 typedef struct bk_builder {
     bk_request rq;
     bk_bodies *bodies;
-    const bk_body *body; /* that is built; NULL: the region's main function */
+    bk_body *body; /* that is built; NULL: the region's main function */
     bk_arena arena;
     bk_fn *fn;
-    bk_state st;   /* the current state */
-    bk_val *saved; /* the innermost frame's slots at the start of the instruction */
+    bk_state st;        /* the current state */
+    bk_val *saved;      /* the innermost frame's slots at the start of the instruction */
+    uint32_t saved_cap; /* room there; 0: it is not to be written to */
     uint32_t saved_sp, snap_start;
     uint32_t raise_snap; /* set by unknown_begin: raise at this instruction */
     bool unknown;        /* unknown_end is due when the instruction is complete */
@@ -244,11 +254,14 @@ typedef enum {
 /* Builds the IR of a region, with its native functions (fn->bodies). NULL: *abort says why, *where the instruction. The
  * constants in fn->consts are borrowed. */
 bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line);
+/* the main function (body NULL), or one of its bodies; NULL: aborted */
+bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *abort, uint32_t *where_line);
 
 /* ---- shared by the builder's files -------------------------------------------------------------------------- */
 _Noreturn void bk_abort(bk_builder *b, bk_abortreason why);
 _Noreturn void bk_restart(bk_builder *b);
-_Noreturn void call_instead(bk_builder *b); /* build again without inlining the innermost frame's function */
+_Noreturn void bk_begin_all_again(bk_builder *b); /* build_bodies.c: something was learned that all have to know */
+_Noreturn void call_instead(bk_builder *b);       /* build again without inlining the innermost frame's function */
 #define TOPF(b) (&(b)->st.f[(b)->st.n - 1])
 
 /* build_val.c: emission, values, ownership, snapshots */

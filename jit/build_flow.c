@@ -27,12 +27,19 @@ static void own_kids(bk_builder *b, bk_val *v) {
     for (int i = 0; i < v->nkids; i++) own_kids(b, &kids[i]);
 }
 
+/* for what is written at once: zeroing it showed in profiles of building */
+static void *alloc_raw(bk_builder *b, size_t size) {
+    void *p = bk_arena_take(&b->arena, size);
+    if (!p) bk_abort(b, BK_AB_MEMORY);
+    return p;
+}
+
 bk_state *state_copy(bk_builder *b, const bk_state *s) {
-    bk_state *c = alloc(b, sizeof *c);
+    bk_state *c = alloc_raw(b, sizeof *c);
     *c = *s;
     for (uint32_t i = 0; i < s->n; i++) {
         size_t n = (s->f[i].ci->nlocals + s->f[i].ci->stacksize + 2) * sizeof(bk_val);
-        c->f[i].slots = alloc(b, n);
+        c->f[i].slots = alloc_raw(b, n);
         memcpy(c->f[i].slots, s->f[i].slots, n);
         for (uint32_t k = 0; k < s->f[i].ci->nlocals + s->f[i].sp; k++) own_kids(b, &c->f[i].slots[k]);
     }
@@ -55,6 +62,7 @@ bk_aside flow_aside(bk_builder *b, bk_blk now, bk_blk later) {
 void flow_back(bk_builder *b, const bk_aside *a) {
     b->st = *a->st;
     b->saved = a->saved;
+    b->saved_cap = 0;
     b->saved_sp = a->saved_sp;
     b->org = a->org;
     b->snap_start = 0;
@@ -69,7 +77,10 @@ void begin_insn(bk_builder *b, uint32_t pc) {
     bk_bframe *f = TOPF(b);
     f->pc = pc;
     uint32_t n = f->ci->nlocals + f->sp;
-    b->saved = alloc(b, (n + 1) * sizeof(bk_val));
+    if (n >= b->saved_cap) { /* else what was saved before is needed no more */
+        b->saved_cap = f->ci->nlocals + f->ci->stacksize + 2;
+        b->saved = alloc_raw(b, b->saved_cap * sizeof(bk_val));
+    }
     memcpy(b->saved, f->slots, n * sizeof(bk_val));
     b->saved_sp = f->sp;
     b->snap_start = 0;

@@ -5,7 +5,7 @@
  * caller has none). A native function returns a word beside its result: NULL for a new object, a token for a
  * parameter's object or for one of its constants, or a new reference to a box. Only where the object itself is needed
  * (it is stored, say) the caller passes the box, if there is one, as a further argument. All this is found out while
- * the function is built (bk_identity); what turns out to be wrong begins the region's build again. */
+ * the function is built (bk_identity); what turns out to be wrong begins its build again. */
 #include "build_native.h"
 
 enum { SMALLEST = -5, LARGEST = 256 }; /* ints that are one object each in any case */

@@ -9,15 +9,6 @@
 #include "build_native.h"
 #include <string.h>
 
-static bool same_params(const bk_body *x, const bk_body *y) {
-    if (x->func != y->func || x->nparams != y->nparams) return false;
-    for (uint32_t i = 0; i < x->nparams; i++)
-        if (x->param[i].type != y->param[i].type || x->param[i].konst != y->param[i].konst ||
-            x->param[i].num != y->param[i].num)
-            return false;
-    return true;
-}
-
 static bool unboxes(bk_obj *type) {
     return type == bk_types.t_int || type == bk_types.t_float || type == bk_types.t_bool;
 }
@@ -67,43 +58,11 @@ static bk_param seen_result(const bk_codeinfo *ci, const bk_prof *prof) {
     return r;
 }
 
-/* the body's number; -1: it cannot be had */
-static int body_for(bk_builder *b, const bk_body *want) {
-    bk_bodies *all = b->bodies;
-    const bk_body *known = NULL;
-    for (uint32_t i = 0; i < all->nverdicts; i++)
-        if (same_params(&all->verdict[i], want)) known = &all->verdict[i];
-    if (known && known->failed) return -1;
-    for (uint32_t i = 0; i < all->n; i++)
-        if (same_params(&all->body[i], want)) return (int)i;
-    if (all->n == BK_MAXBODIES) return -1;
-    bk_body *x = &all->body[all->n];
-    *x = *want;
-    x->result = known ? known->result : seen_result(x->ci, b->rq.profile(x->ci->code));
-    x->id = known ? known->id : bk_first_identity(x->ci);
-    return (int)all->n++;
-}
-
-/* the next build of the region knows this of the body that is built now */
-static _Noreturn void verdict(bk_builder *b, bool failed, bk_param result, bk_identity id) {
-    bk_bodies *all = b->bodies;
-    bk_body *x = NULL;
-    for (uint32_t i = 0; i < all->nverdicts; i++)
-        if (same_params(&all->verdict[i], b->body)) x = &all->verdict[i];
-    if (!x && all->nverdicts < BK_MAXVERDICTS) {
-        x = &all->verdict[all->nverdicts++];
-        *x = *b->body;
-    }
-    if (x) x->failed = failed, x->result = result, x->id = id;
-    all->again = x != NULL;
-    bk_abort(b, BK_AB_CALLS);
-}
-
-void bk_body_give_up(bk_builder *b) { verdict(b, true, b->body->result, b->body->id); }
+void bk_body_give_up(bk_builder *b) { bk_abort(b, BK_AB_CALLS); }
 
 void bk_body_check(bk_builder *b) {
     bk_identity id;
-    if (bk_learn_identity(b, &id)) verdict(b, false, b->body->result, id);
+    if (bk_learn_identity(b, &id)) bk_body_relearn(b, b->body->result, id);
 }
 
 bool bk_calls_python(bk_builder *b) {
@@ -195,7 +154,9 @@ bool native_call(bk_builder *b, bk_obj *func, uint32_t nstack, bool bound) {
     if (ci) force_operands(b, nargs);
     bk_body want = {.func = func, .ci = ci, .nparams = ci ? ci->argcount : 0};
     if (!ci || ci->argcount > BK_MAXPARAMS || !arguments(b, func, nargs, &want)) return false;
-    int number = body_for(b, &want);
+    want.result = seen_result(ci, b->rq.profile(ci->code));
+    want.id = bk_first_identity(ci);
+    int number = bk_body_for(b, &want);
     if (number < 0) return false;
     const bk_param result = b->bodies->body[number].result;
     want.id = b->bodies->body[number].id;
@@ -273,7 +234,7 @@ static bool shape_result(bk_builder *b) {
     const bk_param *want = &b->body->result;
     bk_obj *type = v->kind == V_TUPLE ? bk_types.t_tuple : v->type;
     if (v->kind != V_VAL && v->kind != V_TUPLE) bk_body_give_up(b);
-    if (want->type && type && type != want->type) verdict(b, false, (bk_param){0}, b->body->id);
+    if (want->type && type && type != want->type) bk_body_relearn(b, (bk_param){0}, b->body->id);
     if (want->konst && !type) guard(b, E(b, BK_EQ, boxed(b, v), KP(b, want->konst)), BK_G_TYPE);
     else if (want->type && !type) {
         if (!v->box || v->maybe) bk_body_give_up(b);

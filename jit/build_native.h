@@ -3,6 +3,10 @@
 #define BK_BUILD_NATIVE_H
 #include "build.h"
 
+/* build_bodies.c */
+/* its number; -1: it cannot be had. want: with the result and id that it is likely to have */
+int bk_body_for(bk_builder *b, bk_body *want);
+_Noreturn void bk_body_relearn(bk_builder *b, bk_param result, bk_identity id); /* they are these: begin again */
 /* build_identity.c */
 bk_identity bk_first_identity(const bk_codeinfo *ci);
 bool bk_wants_box(const bk_identity *id, const bk_param *p, uint32_t i);

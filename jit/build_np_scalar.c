@@ -248,9 +248,7 @@ bool np_may_underflow(bk_builder *b) {
     bool ignored = bk_py_np_ignores_underflow();
     if (b->bodies->underflow) return ignored;
     b->bodies->underflow = ignored ? BK_UNDERFLOW_IGNORED : BK_UNDERFLOW_TOLD;
-    if (!b->body) bk_restart(b);
-    b->bodies->again = true;
-    bk_abort(b, BK_AB_CALLS);
+    bk_begin_all_again(b);
 }
 
 static bool float_binary(bk_builder *b, int op, bk_val *x, bk_val *y, int tn, bool direct, bk_val *out) {

@@ -196,6 +196,10 @@ ABORTS = {
     "GENERATOR": "def g(n):\n    for i in range(n): yield i\nlist(g(500))\n",
     "EXPRESSION": "for i in range(500): pass\nclass A:\n    for i in range(500): pass\n",
     "TOO_BIG": (loop("s += x * 3 + (x >> 1) - (x ^ 5)", "[1] * 500", "[1]"), {"BACKEDGE_REGION_INSNS": "16"}),
+    "BUDGET": (  # each of three attempts is within it
+        "def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nfor _ in range(99): fib(12)\n",
+        {"BACKEDGE_BUILD_INSNS": "80"},
+    ),
     "NOT_CHOSEN": (loop("s += x", "[1] * 500", "[1]"), {"BACKEDGE_ONLY": "/dev/null"}),
     "CODE_MEMORY": (
         "\n".join(f"def f{k}(n):\n    s = 0\n    for i in range(n): s += i * {k}\nf{k}(500)" for k in range(200)),
