@@ -46,7 +46,7 @@ def graph(lines, region, exits, kinds):
     for number, line in enumerate(lines):
         if line.text.startswith('fn "') and blocks:
             break  # native functions of the region
-        head = _BLOCK.match(line.text)
+        head = _BLOCK.match(line.text) if line.text.startswith("b") else None
         if head:
             rest = head[2]
             block = {"name": "b" + head[1], "row": number, "rows": 0, "guards": 0, "exits": [], "line": None}
@@ -60,7 +60,9 @@ def graph(lines, region, exits, kinds):
         block["rows"] += 1
         if line.place and block["line"] is None:
             block["line"] = line.place.line
-        branch, jump = _BRANCH.match(line.text), _JUMP.match(line.text)
+        word = line.text.lstrip().partition(" ")[0]
+        branch = _BRANCH.match(line.text) if word == "br" else None
+        jump = _JUMP.match(line.text) if word == "jmp" else None
         if branch:
             weights = [int(w or 1) for w in branch.group(3, 4)]
             for to, weight in zip(branch.group(1, 2), weights, strict=True):

@@ -208,6 +208,7 @@ class _Places:
 
     def __init__(self):
         self.rows, self.numbers = [], {}
+        self.known = {id(None): -1}  # by identity
 
     def number(self, function, line, offset, name):
         if function is None and line is None:
@@ -218,8 +219,13 @@ class _Places:
             self.rows.append([function, line, offset, name])
         return self.numbers[key]
 
-    def of(self, place):
-        return -1 if place is None else self.number(place.function, place.line, place.offset, place.opname)
+    def of(self, lines):
+        """The number of each line's place."""
+        places = [place for _, place in lines]  # shared: comparing them by identity saves most of the time
+        for key, place in {id(place): place for place in places}.items():
+            if key not in self.known:
+                self.known[key] = self.number(*place)
+        return [self.known[id(place)] for place in places]
 
 
 def _bytecode(run, loop, region, places):
@@ -238,14 +244,15 @@ def _bytecode(run, loop, region, places):
 
 
 def _from_its_start(lines):
-    """Machine code with offsets, as its labels have them, for addresses."""
+    """Texts of machine code with offsets, as its labels have them, for addresses."""
     start, result = None, []
-    for line in lines:
-        address, space, rest = line.text.strip().partition(" ")
-        if space and not line.text.startswith("L"):
-            start = int(address, 16) if start is None else start
-            line = line._replace(text=f"{int(address, 16) - start:6x} {rest}")
-        result.append(line)
+    for text, _ in lines:
+        address, space, rest = text.strip().partition(" ")
+        if space and not text.startswith("L"):
+            at = int(address, 16)
+            start = at if start is None else start
+            text = f"{at - start:6x} {rest}"
+        result.append(text)
     return result
 
 
@@ -256,8 +263,9 @@ def _version(run, loop, number, region, kinds):
     stages = {"bytecode": _bytecode(run, loop, region, places)}
     for name in STAGES:
         if name in annotated:
-            lines = annotated[name] if name != "asm" else _from_its_start(annotated[name])
-            stages[name] = {"text": "\n".join(x.text for x in lines), "at": [places.of(x.place) for x in lines]}
+            lines = annotated[name]
+            texts = [text for text, _ in lines] if name != "asm" else _from_its_start(lines)
+            stages[name] = {"text": "\n".join(texts), "at": places.of(lines)}
     graph_of = annotated.get("opt") or annotated.get("trace") or ()
     return {
         "entries": region.get("entries", 0),

@@ -4,10 +4,11 @@ Needs playwright and Chromium; skipped without. `python tests/test_report_browse
 """
 
 import copy
+import json
 import os
+import resource
 import shutil
 import sys
-import time
 
 import pytest
 from test_run import python
@@ -199,20 +200,47 @@ def many(folder, count):
     return _page.Run(saved.logs, saved.sources)
 
 
+@pytest.fixture(scope="module")
+def five_hundred(folder):
+    """The page, and a function that makes it: CPU seconds of the process that did, all included."""
+    run = many(folder, 500)
+    (folder / "many").mkdir()
+    shutil.copy(folder / "saved" / "sources.json", folder / "many")
+    (log,) = run.logs
+    lines = "".join(json.dumps(record) + "\n" for record in (log.header, *log.events))
+    (folder / "many" / "1.log").write_text(lines)
+
+    def make():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = python("-m", "backedge", "report", "--from", "many", "-o", "many.html", cwd=folder)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0, done.stderr
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+    make()
+    return folder / "many.html", make
+
+
 @pytest.mark.timing
-def test_five_hundred_loops_open_at_once(browser, folder):
-    path = folder / "many.html"
-    start = time.process_time()
-    path.write_text(_report.render(many(folder, 500)))
-    written = time.process_time() - start
-    start = time.perf_counter()
-    page = opened(browser, path)
+def test_five_hundred_loops_are_written_in_two_seconds(five_hundred):
+    path, make = five_hundred
+    spent = [make() for _ in range(3)]  # what else runs on the machine makes it longer, never shorter
+    print(f"500 loops, {path.stat().st_size / 1e6:.1f} MB: {spent} s")
+    assert min(spent) < 2
+
+
+def test_five_hundred_loops_open_at_once(browser, five_hundred):
+    """By the CPU time of the page's process: that of other processes is no fault of the page."""
+    page = browser.new_page(viewport={"width": 1500, "height": 900})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(f"file://{five_hundred[0]}")
     page.locator("#tab-loops tbody tr").nth(300).click()
     page.wait_for_selector('[data-stage="opt"] .row')
-    usable = time.perf_counter() - start
-    print(f"500 loops, {path.stat().st_size / 1e6:.1f} MB: written in {written:.2f} s, usable after {usable:.2f} s")
-    assert page.troubles == []
-    assert usable < 4, "a quarter of that on an idle machine"
+    metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+    print(f"usable after {metrics['ThreadTime']:.2f} s of its thread, {metrics['ProcessTime']:.2f} s of its process")
+    assert page.locator("#tab-loops tbody tr").count() >= 500
+    assert 0 < metrics["ProcessTime"] < 1
     page.close()
 
 
