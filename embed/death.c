@@ -1,6 +1,7 @@
 /* Which objects die without running Python code: small lists, tuples, functions and instances of Python classes without
  * finalisers, with all that dies with them. Dropping references is played through before it is done. */
 #include "helpers.h"
+#include "numpy.h"
 
 enum { MAX_DYING = 48, MAX_ITEMS = 192 };
 
@@ -56,6 +57,16 @@ static bool drop_function(dying *d, PyFunctionObject *f) {
     return !f->func_weakreflist && drop_all(d, held, (Py_ssize_t)(sizeof held / sizeof *held));
 }
 
+/* a view of an array with plain elements; one with data of its own has an allocator to ask */
+static bool drop_view(dying *d, PyObject *o) {
+    enum { OWNDATA = 0x4, WRITEBACKIFCOPY = 0x2000 };
+    bk_ndarray *a = (bk_ndarray *)o;
+    bk_ndkey key;
+    if (!a->base || (a->flags & (OWNDATA | WRITEBACKIFCOPY)) || !bk_py_ndkey(o, &key)) return false;
+    Py_ssize_t weak = Py_TYPE(o)->tp_weaklistoffset;
+    return weak > 0 && !*(PyObject **)((char *)o + weak) && drop(d, a->base);
+}
+
 static bool drop_contents(dying *d, PyObject *o) {
     if (PyList_CheckExact(o)) return drop_all(d, ((PyListObject *)o)->ob_item, Py_SIZE(o));
     if (PyTuple_CheckExact(o)) return drop_all(d, ((PyTupleObject *)o)->ob_item, Py_SIZE(o));
@@ -65,6 +76,7 @@ static bool drop_contents(dying *d, PyObject *o) {
     }
     if (PyCell_Check(o)) return drop_all(d, &((PyCellObject *)o)->ob_ref, 1);
     if (Py_IS_TYPE(o, &PyFunction_Type)) return drop_function(d, (PyFunctionObject *)o);
+    if (bk_types.t_ndarray && (bk_obj *)Py_TYPE(o) == bk_types.t_ndarray) return drop_view(d, o);
     return drop_instance(d, o);
 }
 

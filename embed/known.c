@@ -57,6 +57,7 @@ static void set_more_iterators(void) {
     bk_types.t_bytes_iterator = iterator_type(PyBytes_FromStringAndSize(NULL, 0));
     bk_types.t_bytearray_iterator = iterator_type(PyByteArray_FromStringAndSize(NULL, 0));
     bk_types.t_set_iterator = iterator_type(PySet_New(NULL));
+    bk_types.t_seq_iterator = &PySeqIter_Type;
     bk_types.t_dict_keys = &PyDictKeys_Type;
     bk_types.t_dict_values = &PyDictValues_Type;
     bk_types.t_dict_items = &PyDictItems_Type;

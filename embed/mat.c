@@ -143,7 +143,7 @@ static PyObject *empty_sequence(int which) {
 static PyObject *new_seq(bk_mat *m, const bk_slot *s) {
     PyObject *seq = pointer(m, m->loc[0]);
     PyObject *over = seq ? Py_NewRef(seq) : must(empty_sequence(s->aux >> 2));
-    PyObject *it = must(PyObject_GetIter(over));
+    PyObject *it = must(s->aux >> 2 == BK_SEQ_ND ? PySeqIter_New(over) : PyObject_GetIter(over));
     Py_DECREF(over);
     set_seq(m, it, seq, (int64_t)word(m, m->loc[1]));
     if (s->aux & 2) Py_XDECREF(seq); /* native code's reference: the iterator has its own */

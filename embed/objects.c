@@ -213,7 +213,11 @@ static bool check_str(const bk_traits *t) {
 
 /* iterators whose structs are in no header are laid out as list iterators are */
 static bool check_iterator(PyObject *over, bk_obj *type) {
-    PyObject *it = over ? PyObject_GetIter(over) : NULL, *first = it ? PyIter_Next(it) : NULL;
+    bool plain = type == (bk_obj *)&PySeqIter_Type;
+    PyObject *it = !over   ? NULL
+                   : plain ? PySeqIter_New(over)
+                           : PyObject_GetIter(over),
+             *first = it ? PyIter_Next(it) : NULL;
     _PyListIterObject *x = (_PyListIterObject *)it;
     bool ok = first && (bk_obj *)Py_TYPE(it) == type && x->it_index == 1 && (PyObject *)x->it_seq == over;
     Py_XDECREF(first);
@@ -226,7 +230,8 @@ static bool check_iterators(void) {
     return check_iterator(PyUnicode_FromString("abc"), bk_types.t_str_ascii_iterator) &&
            check_iterator(PyUnicode_FromString("ab\xc3\xa9"), bk_types.t_str_iterator) &&
            check_iterator(PyBytes_FromString("abc"), bk_types.t_bytes_iterator) &&
-           check_iterator(PyByteArray_FromStringAndSize("abc", 3), bk_types.t_bytearray_iterator);
+           check_iterator(PyByteArray_FromStringAndSize("abc", 3), bk_types.t_bytearray_iterator) &&
+           check_iterator(PyUnicode_FromString("abc"), bk_types.t_seq_iterator);
 }
 
 /* enumobject.c's, bltinmodule.c's and listobject.c's own structs, in no header: where they look different, loops over

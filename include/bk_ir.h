@@ -149,6 +149,7 @@ typedef enum {
     BK_SEQ_STR,   /* any other */
     BK_SEQ_BYTES,
     BK_SEQ_BYTEARRAY,
+    BK_SEQ_ND, /* an array: plain sequence iteration over its first dimension */
     BK_NSEQ
 } bk_seqkind;
 

@@ -107,7 +107,7 @@ enum {
         X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed) X(super) X(list_reverseiterator) \
             X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type) X(cell) X(none_type)      \
                 X(memoryview) X(str_ascii_iterator) X(str_iterator) X(bytes_iterator)              \
-                    X(bytearray_iterator) X(dict_keys) X(dict_values) X(dict_items) X(dict_keyiterator)               \
+                    X(bytearray_iterator) X(seq_iterator) X(dict_keys) X(dict_values) X(dict_items) X(dict_keyiterator)               \
                         X(dict_valueiterator) X(dict_itemiterator) X(set_iterator) X(none) X(true) X(false) X(not_implemented) X(stop_iteration) X(array_array) X(ndarray)
 /* clang-format on */
 typedef struct {

@@ -65,7 +65,7 @@ uint32_t ctx_inline(bk_builder *b, bk_obj *code, bool on_stack, uint8_t finish) 
 
 /* ---- the entry: the frame as it is now, by checks that are made before entering (entry.c) ---- */
 
-static bk_val inner_iterator(bk_builder *b, bk_ref it, bk_obj *type, int64_t step) {
+static bk_val inner_iterator(bk_builder *b, bk_ref it, bk_obj *type, int64_t step, const bk_ndkey *nd) {
     if (type == bk_types.t_range_iterator) {
         bk_ref start = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->rangeiter_start);
         bk_ref len = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->rangeiter_len);
@@ -76,7 +76,7 @@ static bk_val inner_iterator(bk_builder *b, bk_ref it, bk_obj *type, int64_t ste
     }
     bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, it, bk_py->listiter_seq);
     bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, it, bk_py->listiter_index);
-    return (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .seq = (uint8_t)bk_entry_seqkind(type)};
+    return (bk_val){.kind = V_SEQIT, .box = seq, .num = idx, .seq = (uint8_t)bk_entry_seqkind(type), .nd = *nd};
 }
 
 /* enumerate, zip: an exit makes new ones; the old, which nobody else has, keep what they iterate over alive until then
@@ -92,7 +92,7 @@ static bk_val wrapped_iterator(bk_builder *b, const bk_entrycheck *c, bk_ref it)
     bk_ref tuple = zipped ? Eload(b, BK_M_PTR, BK_A_ITER, it, bk_py->zip_iters) : 0;
     for (int i = 0; i < c->niters; i++) {
         if (zipped) it = Eload(b, BK_M_PTR, BK_A_CONST, tuple, (int64_t)bk_py->tuple_items + 8 * i);
-        kids[i] = inner_iterator(b, it, c->iters[i].type, c->iters[i].step);
+        kids[i] = inner_iterator(b, it, c->iters[i].type, c->iters[i].step, &c->iters[i].nd);
     }
     v = zipped ? (bk_val){.kind = V_ZIP, .type = bk_types.t_zip, .nkids = c->niters, .kids = kids} : kids[0];
     if (!counted) return v;
@@ -107,7 +107,7 @@ static void entry_iterator(bk_builder *b, const bk_entrycheck *c, bk_val *v) {
         bk_ref seq = Eload(b, BK_M_PTR, BK_A_ITER, v->box, bk_py->revlist_seq);
         bk_ref idx = Eload(b, BK_M_I64, BK_A_ITER, v->box, bk_py->revlist_index);
         *v = (bk_val){.kind = V_REVERSED, .type = c->type, .box = seq, .num = idx};
-    } else *v = inner_iterator(b, v->box, c->type, c->step);
+    } else *v = inner_iterator(b, v->box, c->type, c->step, &c->nd);
     v->obj = c->slot + 1;
 }
 

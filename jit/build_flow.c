@@ -292,6 +292,7 @@ static bool fits_slot(bk_builder *b, const bk_vslot *s, const bk_val *v, place_t
         if (v->kind != s->vkind || v->step != s->step || v->obj != s->obj || v->seq != s->seq || v->nkids != s->nkids ||
             (v->own == O_VOLATILE ? O_OWNED : v->own) != s->own || (v->own == O_HOMES && v->homes != s->homes))
             return false;
+        if (v->kind == V_SEQIT && v->seq == BK_SEQ_ND && !same_nd(&v->nd, &s->nd)) return false;
         if (v->kind == V_INST &&
             (v->type != s->type || (v->nkids && memcmp(v->where, s->where, v->nkids * sizeof *v->where) != 0)))
             return false;
@@ -375,6 +376,7 @@ static bk_val slot_value(bk_builder *b, const bk_vslot *s, place_t p, int which)
                      .step = s->step,
                      .obj = s->obj,
                      .seq = s->seq,
+                     .nd = s->nd,
                      .nkids = s->nkids,
                      .type = s->type,
                      .where = s->where};

@@ -1,5 +1,6 @@
 /* Elements of NumPy arrays: the facts that identify a fast path, reading, storing, shapes. */
 #include "build_np.h"
+#include "entry.h"
 
 enum { ND_ALIGNED = 0x100, ND_WRITEABLE = 0x400 };
 #define ND_WARN_ON_WRITE (INT64_C(1) << 31)
@@ -41,9 +42,13 @@ static bool is_open(bk_builder *b, bk_val *a, uint32_t k) {
     const bk_seen *s = &p->opnd[k - 1];
     bool use_seen = !a->nd_ok && !p->opnd_many[k - 1] && s->type == a->type && s->nd.ndim;
     const bk_ndkey *nd = a->nd_ok ? &a->nd : use_seen ? &s->nd : NULL;
-    if (!nd || !nd->ndim || nd->typenum >= NP_FAST || np_dtypes[nd->typenum].kind == NK_NONE) return false;
+    if (!nd || !np_has_elements(nd)) return false;
     if (use_seen) np_guard(b, a, nd);
     return a->nd_ok;
+}
+
+bool np_has_elements(const bk_ndkey *k) {
+    return k->ndim && k->typenum < NP_FAST && np_dtypes[k->typenum].kind != NK_NONE;
 }
 
 /* ---- the place of an element ------------------------------------------------------------------------------------- */
@@ -157,12 +162,19 @@ static place element(bk_builder *b, const bk_val *a, const bk_ref *i) {
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
+static bk_val load_element(bk_builder *b, const bk_val *array, const bk_ref *i) {
+    const np_dtype *d = &np_dtypes[array->nd.typenum];
+    place at = element(b, array, i);
+    bk_val v = v_num(bk_types.np_scalar[array->nd.typenum], Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0));
+    if (d->kind == NK_COMPLEX) v.num2 = Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, d->size / 2);
+    return v;
+}
+
 bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out) {
     bk_val *kids, array;
     bk_ref i[BK_MAXVIEW];
     int n = indices(b, key, &kids), have;
     if (!n || !is_indexed(b, a, &array, i, &have) || have + n > array.nd.ndim) return false;
-    const np_dtype *d = &np_dtypes[array.nd.typenum];
     if (have + n < array.nd.ndim) {
         if (a->own == O_OWNED && dies_loudly(b)) return false;
         n = check_indices(b, &array, kids, n, i, have);
@@ -170,10 +182,37 @@ bool np_getitem(bk_builder *b, bk_val *a, bk_val *key, bk_val *out) {
         return true;
     }
     check_indices(b, &array, kids, n, i, have);
-    place at = element(b, &array, i);
-    *out = v_num(bk_types.np_scalar[array.nd.typenum], Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, 0));
-    if (d->kind == NK_COMPLEX) out->num2 = Eloadx(b, d->mem, BK_A_DATA, at.base, at.idx, at.scale, d->size / 2);
+    *out = load_element(b, &array, i);
     return true;
+}
+
+/* ---- iteration: NumPy's is the plain one of sequences, by index until that is out of bounds ------------------------
+ */
+
+bool np_iterates(bk_builder *b, bk_val *a) { return is_open(b, a, 1) && a->nd.ndim <= BK_MAXVIEW; }
+
+/* lent to whoever gets a row of it */
+static bk_val iterated(const bk_val *it) {
+    bk_val a = v_volatile(bk_types.t_ndarray, it->box);
+    a.nd = it->nd;
+    a.nd_ok = true;
+    return a;
+}
+
+/* unknown code may have changed its shape or dtype */
+void np_guard_iterator(bk_builder *b, const bk_val *it) {
+    bk_val a = iterated(it);
+    np_guard(b, &a, &it->nd);
+}
+
+bk_ref np_iterator_len(bk_builder *b, const bk_val *it) {
+    bk_val a = iterated(it);
+    return dim(b, &a, 0);
+}
+
+bk_val np_next(bk_builder *b, const bk_val *it) {
+    bk_val a = iterated(it);
+    return it->nd.ndim == 1 ? load_element(b, &a, &it->num) : view_new(b, &a, &it->num, 1);
 }
 
 bool np_attr(bk_builder *b, bk_val *o, bk_obj *name, bk_val *out) {

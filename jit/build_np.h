@@ -24,6 +24,11 @@ extern const np_dtype np_dtypes[NP_FAST];
 
 enum { BK_MAXVIEW = 4 }; /* kids of a view: the array and up to 3 indices */
 bk_val view_new(bk_builder *b, const bk_val *array, const bk_ref *indices, int n); /* array: its facts hold */
+/* iteration over arrays (build_np.c) */
+bool np_iterates(bk_builder *b, bk_val *a);              /* the operand on top: it can be stepped over */
+void np_guard_iterator(bk_builder *b, const bk_val *it); /* before a step: the array is what it was */
+bk_ref np_iterator_len(bk_builder *b, const bk_val *it); /* then: how long it is now */
+bk_val np_next(bk_builder *b, const bk_val *it);         /* and its next element or row */
 bk_ndkey view_key(const bk_val *v);
 
 np_kind np_kind_of(const bk_val *v);        /* of a number, Python's or NumPy's; NK_NONE: no number */

@@ -65,7 +65,7 @@ static void op_store_pair(bk_builder *b, const bk_insn *in) {
     }
     for (uint32_t k = 1; k <= 2; k++)
         if (top(b, k)->kind != V_VAL && top(b, k)->kind != V_INST) force(b, top(b, k));
-    if (b->ended) return;
+    if (b->ended || (dying && !box_operands(b, 2))) return; /* the second, too, before the first one's effects */
     bk_val v = pop(b);
     if (dying) store_dying(b, first, v);
     else store_local(b, first, v);

@@ -1,4 +1,5 @@
 /* Lists, tuples, strings, byte arrays: elements, lengths, iteration, unpacking. */
+#include "build_np.h"
 #include "build_quiet.h"
 
 /* an index in [0, len): the sign it had while recording decides which check is made */
@@ -217,7 +218,8 @@ static bool range_iter(bk_builder *b, bk_val *o, bk_val *out) {
 }
 
 /* how to step an iterator over it; -1: not here */
-static int seq_kind(bk_builder *b, const bk_val *o) {
+static int seq_kind(bk_builder *b, bk_val *o) {
+    if (o->type == bk_types.t_ndarray && o->type) return np_iterates(b, o) ? BK_SEQ_ND : -1;
     if (o->type == bk_types.t_list) return BK_SEQ_LIST;
     if (o->type == bk_types.t_tuple) return BK_SEQ_TUPLE;
     if (o->type == bk_types.t_bytes) return BK_SEQ_BYTES;
@@ -238,24 +240,39 @@ bool build_getiter(bk_builder *b, bk_val *o, bk_val *out) {
         *out = *o;
         return true;
     }
+    if (is_array_view(o)) inst_force(b, o);
     if (o->kind != V_VAL || !o->box || o->maybe || o->clean) return false;
     if (quiet_getiter(b, o, out)) return true;
     int seq = seq_kind(b, o);
     if (seq < 0) return false;
+    if (seq == BK_SEQ_ND && o->own != O_OWNED) { /* an array is resized only while nothing else refers to it */
+        if (insn(b)->op != BC_GET_ITER) return false;
+        begin_effect(b);
+        if (o->own != O_OWNED) E(b, BK_INCREF, o->box, 0);
+        o->own = O_OWNED;
+    }
     *out = (bk_val){.kind = V_SEQIT,
                     .box = o->box,
                     .num = KI(b, 0),
                     .own = o->own,
                     .homes = o->homes,
                     .seq = (uint8_t)seq,
+                    .nd = o->nd,
                     .konst = NULL};
     return true;
 }
 
 static bk_ref seq_len(bk_builder *b, const bk_val *it) {
+    if (it->kind == V_SEQIT && it->seq == BK_SEQ_ND) return np_iterator_len(b, it);
     bool str = it->seq == BK_SEQ_ASCII || it->seq == BK_SEQ_STR;
     bool grows = it->seq == BK_SEQ_LIST || it->seq == BK_SEQ_BYTEARRAY;
     return Eload(b, BK_M_I64, grows ? BK_A_SIZE : BK_A_CONST, it->box, str ? bk_py->str_length : bk_py->var_size);
+}
+
+/* before anything is read of them */
+static void guard_arrays(bk_builder *b, const bk_val *it) {
+    if (it->kind == V_SEQIT && it->seq == BK_SEQ_ND) np_guard_iterator(b, it);
+    for (int i = 0; i < it->nkids; i++) guard_arrays(b, &it->kids[i]);
 }
 
 /* the condition that the iterator has another item. A zip that ends has taken items from those before the one that
@@ -281,6 +298,7 @@ static bk_ref iter_more(bk_builder *b, bk_val *it) {
 static bk_val seq_next(bk_builder *b, const bk_val *it) {
     bk_ref p;
     switch (it->seq) {
+    case BK_SEQ_ND: return np_next(b, it);
     case BK_SEQ_TUPLE:
         return v_volatile(NULL, Eloadx(b, BK_M_PTR, BK_A_CONST, it->box, it->num, 8, bk_py->tuple_items));
     case BK_SEQ_ASCII:
@@ -324,7 +342,7 @@ static bk_val iter_step(bk_builder *b, bk_val *it, bool top_level) {
         return v;
     }
     v = seq_next(b, it);
-    if (top_level) apply_seen(b, &v, prof(b));
+    if (top_level && v.kind == V_VAL) apply_seen(b, &v, prof(b));
     it->num = E(b, BK_ADD, it->num, KI(b, it->kind == V_REVERSED ? -1 : 1));
     b->fn->ins[it->num].flags |= BK_F_NSW;
     return v;
@@ -365,6 +383,7 @@ bool build_foriter(bk_builder *b) {
     if (it.kind == V_VAL) return quiet_foriter(b);
     if (it.kind != V_RANGEIT && it.kind != V_SEQIT && it.kind != V_ENUM && it.kind != V_ZIP && it.kind != V_REVERSED)
         return false;
+    guard_arrays(b, &it);
     bk_ref more = iter_more(b, &it);
     bk_blk at = b->st.blk, done = flow_split(b, more, false), go = b->st.blk;
     const bk_prof *p = prof(b);

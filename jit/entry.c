@@ -17,17 +17,30 @@ static bool range_fits(bk_obj *o, int64_t step) {
     return !__builtin_mul_overflow(len, step, &way) && !__builtin_add_overflow(start, way, &end);
 }
 
-static bool seq_fits(bk_obj *o) { return alone(o) && word_at(o, bk_py->listiter_seq); }
-
 static bool same_key(bk_obj *o, const bk_ndkey *want) {
     bk_ndkey k;
     return bk_py_ndkey(o, &k) && k.typenum == want->typenum && k.ndim == want->ndim && k.writeable >= want->writeable &&
            k.unit_inner >= want->unit_inner;
 }
 
+/* nd: of the array that a plain sequence iterator is over */
+static bool seq_fits(bk_obj *o, const bk_ndkey *nd) {
+    bk_obj *seq = (bk_obj *)word_at(o, bk_py->listiter_seq);
+    if (!alone(o) || !seq) return false;
+    return type_of(o) != bk_types.t_seq_iterator || (type_of(seq) == bk_types.t_ndarray && same_key(seq, nd));
+}
+
+/* the array that a plain sequence iterator is over, if it is one; other sequences run code of their own */
+static bool describe_seq(bk_obj *o, bk_ndkey *nd) {
+    if (type_of(o) != bk_types.t_seq_iterator) return true;
+    bk_obj *seq = (bk_obj *)word_at(o, bk_py->listiter_seq);
+    return seq && type_of(seq) == bk_types.t_ndarray && bk_py_ndkey(seq, nd) && np_has_elements(nd);
+}
+
 int bk_entry_seqkind(bk_obj *type) {
     bk_obj *const kinds[BK_NSEQ] = {bk_types.t_list_iterator, bk_types.t_tuple_iterator, bk_types.t_str_ascii_iterator,
-                                    bk_types.t_str_iterator,  bk_types.t_bytes_iterator, bk_types.t_bytearray_iterator};
+                                    bk_types.t_str_iterator,  bk_types.t_bytes_iterator, bk_types.t_bytearray_iterator,
+                                    bk_types.t_seq_iterator};
     for (int i = 0; i < BK_NSEQ; i++)
         if (kinds[i] == type) return i;
     return -1;
@@ -35,7 +48,7 @@ int bk_entry_seqkind(bk_obj *type) {
 
 static bool inner_fits(bk_obj *o, const bk_entryiter *it) {
     if (type_of(o) != it->type) return false;
-    return it->type == bk_types.t_range_iterator ? range_fits(o, it->step) : seq_fits(o);
+    return it->type == bk_types.t_range_iterator ? range_fits(o, it->step) : seq_fits(o, &it->nd);
 }
 
 /* What is inside of enumerate and zip: the number of iterators; 0: no such object, or others may see it move. */
@@ -77,7 +90,8 @@ static bool wrapped(bk_obj *o, bk_entrycheck *c) {
         bk_obj *type = type_of(iters[i]);
         bool range = type == bk_types.t_range_iterator;
         if (!range && bk_entry_seqkind(type) < 0) return false;
-        c->iters[i] = (bk_entryiter){type, range ? word_at(iters[i], bk_py->rangeiter_step) : 0};
+        c->iters[i] = (bk_entryiter){type, range ? word_at(iters[i], bk_py->rangeiter_step) : 0, {0}};
+        if (!range && !describe_seq(iters[i], &c->iters[i].nd)) return false;
     }
     c->kind = EC_WRAPPED;
     return c->niters && wrapped_fits(c, o);
@@ -96,7 +110,7 @@ static bool iterator(bk_obj *o, bk_entrycheck *c) {
     if (c->type == bk_types.t_enumerate || c->type == bk_types.t_zip) return wrapped(o, c);
     if (bk_entry_seqkind(c->type) < 0) return false;
     c->kind = EC_SEQIT;
-    return seq_fits(o);
+    return describe_seq(o, &c->nd) && seq_fits(o, &c->nd);
 }
 
 bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c) {
@@ -123,7 +137,7 @@ static bool holds(const bk_entrycheck *c, bk_obj *o) {
         return (uint64_t)word_at(o, bk_py->layout.long_tag) < bk_py->layout.long_compact || bk_py_as_i64(o, &v);
     case EC_ND: return same_key(o, &c->nd);
     case EC_RANGEIT: return range_fits(o, c->step);
-    case EC_SEQIT: return seq_fits(o);
+    case EC_SEQIT: return seq_fits(o, &c->nd);
     case EC_WRAPPED: return wrapped_fits(c, o);
     case EC_REVERSED: return reversed_fits(o);
     default: return true;

@@ -22,6 +22,7 @@ enum { BK_ENTRY_ITERS = 4, BK_WRAP_ENUM = 1, BK_WRAP_ZIP = 2 };
 typedef struct {
     bk_obj *type; /* as in an EC_RANGEIT or EC_SEQIT */
     int64_t step;
+    bk_ndkey nd; /* of the array that is iterated over */
 } bk_entryiter;
 
 typedef struct {
@@ -29,14 +30,15 @@ typedef struct {
     uint8_t kind;
     uint8_t wrap, niters; /* EC_WRAPPED: BK_WRAP_*: enumerate(zip(...)) has both */
     bk_entryiter iters[BK_ENTRY_ITERS];
-    bk_ndkey nd;
+    bk_ndkey nd;  /* EC_SEQIT: of the array that is iterated over */
     bk_obj *type; /* borrowed: the region's constants keep it */
     int64_t step;
 } bk_entrycheck;
 
 /* the check that the object now in the slot passes; true: it is an iterator that native code can move on itself */
 bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c);
-int bk_entry_seqkind(bk_obj *type); /* bk_seqkind of an iterator type; -1: another */
+bool np_has_elements(const bk_ndkey *k); /* build_np.c: its elements have a fast path */
+int bk_entry_seqkind(bk_obj *type);      /* bk_seqkind of an iterator type; -1: another */
 /* how many items the iterator that the check is of has left; -1: not known */
 int64_t bk_entry_left(const bk_entrycheck *c, void **home);
 bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home);

@@ -271,3 +271,163 @@ def row_in_outer_loop(a, rounds):
                 s += row[0] * row[5] - row[r]
         row[r] = s
     return s, row, a
+
+
+@case(*[lambda t=t: (grid(300, t=t), grid(70, 5, t=t), grid(9, 8, 5, t=t)) for t in (*DTYPES, "f2", "g", "O", "M8[s]")])
+def iterated(line, rows, cube):
+    last = []
+    n = 0
+    for x in line:
+        n += x == line[3]
+    last.append(x)
+    for row in rows:
+        n += row[0] == row[-1]
+        for x in row:
+            n += x == row[1]
+    last += [row, x]
+    for plane in cube:
+        for row in plane:
+            for x in row:
+                n += x == plane[1][1]
+    return n, last, plane, row, x, type(x)
+
+
+@case(
+    (np.arange(300.0)[::-1],),
+    (np.broadcast_to(np.float64(2.5), 300),),
+    (grid(300, 4).T[1],),
+    (np.zeros(0),),
+    (np.ma.masked_array(grid(300)),),
+    (np.asfortranarray(grid(300, 3)),),
+    (np.zeros((0, 5)),),
+    (np.zeros((70, 0)),),
+    (np.float64(3),),
+    (np.array(3.0),),
+)
+def iterated_of_all_kinds(a):
+    s = n = 0
+    try:
+        for x in a:
+            s += x
+            n += 1
+        for i, x in enumerate(a, 5):
+            s += x * i
+        for x, y in zip(a, a[::-1]):
+            s += x * 2 - y
+        for i, (x, y) in enumerate(zip(a, range(200))):
+            s += x * i - y
+    except TypeError as e:
+        return str(e), n
+    return s, n, type(s).__name__
+
+
+@case((120,), (121,), (260,), (299,), (300,))
+def iterators_of_arrays_left(stop):
+    a = grid(300)
+    rows = grid(300, 4)
+    it, its = iter(a), iter(rows)
+    e = enumerate(its)
+    n = 0
+    for x in it:
+        n += 1
+        if n == stop:
+            break
+    state = it.__reduce__()[2:], next(it, None), it.__reduce__()[2:]
+    n = 0
+    for i, row in e:
+        n += 1
+        if n == stop:
+            break
+    return state, x, i, row, next(e, None), next(its, None), row.base is rows
+
+
+@case(*[(w,) for w in ("longer", "shorter", "shape", "dtype", "strides", "values", "flags")])
+def arrays_changed_while_iterated(what):
+    a = np.arange(400.0)
+    n = s = 0
+    said = ""
+    try:
+        for x in a:
+            n += 1
+            s += x
+            if n == 200:
+                if what == "longer":
+                    a.resize(600, refcheck=False)
+                elif what == "shorter":
+                    a.resize(300, refcheck=False)
+                elif what == "shape":
+                    a.shape = 200, 2
+                elif what == "dtype":
+                    a.dtype = "i4"
+                elif what == "strides":
+                    a = a[::-1]
+                elif what == "values":
+                    a[200:] = 7
+                else:
+                    a.flags.writeable = False
+    except ValueError as e:
+        said = str(e)
+    for x in np.arange(50.0):
+        s += x
+    return n, s, x, said
+
+
+@case((150,), (299,))
+def rows_changed_while_iterated(at):
+    a = grid(300, 4)
+    kept = []
+    s = n = 0.0
+    for row in a:
+        n += 1
+        row[1] = n
+        s += row[0] + a[-1][1]
+        if n == at:
+            a.shape = 600, 2
+        if n % 100 == 0:
+            kept.append(row)
+    return s, n, row, kept, a
+
+
+@case(("a",), (None,), (2,))
+def items_of_arrays_that_raise(bad):
+    a = grid(200)
+    pairs = grid(200, 2)
+    s = 0.0
+    i = 0
+    try:
+        for i, x in enumerate(a):
+            if i == 150:
+                x = bad
+            s += x * 1.5
+        for x, y in pairs:
+            s += x * y
+        for x, y in grid(100, 3):
+            s += x
+    except (TypeError, ValueError) as e:
+        return str(e), i, s
+    return s, i
+
+
+class Rows(np.ndarray):
+    def __getitem__(self, i):
+        return 1 if i < 250 else super().__getitem__(i)
+
+
+@case()
+def subclasses_iterate_themselves():
+    n = 0
+    for rows in (np.arange(300.0), np.arange(300.0).view(Rows), np.arange(300)):
+        for x in rows:
+            n += x
+    return n, type(n).__name__
+
+
+@case()
+def last_references_of_iterated_arrays():
+    s = 0.0
+    for k in range(40):
+        for x in np.arange(30.0) * k:
+            s += x
+        for row in np.ones((10, 3)) * k:
+            s += row[1]
+    return s, row, row.base.shape
