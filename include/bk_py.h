@@ -289,6 +289,8 @@ bk_codestate *bk_py_codestate(bk_obj *code, bool make); /* borrowed; NULL if the
 bk_codestate *bk_codestate_new(bk_obj *code);
 void bk_codestate_free(bk_codestate *s);
 
+/* clock ticks that an event costs, estimated once */
+double bk_py_event_ticks(void);
 /* asks, from any thread and without the GIL, for a call of bk_on_wake on a Python thread; false: not now */
 bool bk_py_wake_soon(void);
 int bk_on_wake(void);

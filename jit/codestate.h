@@ -9,6 +9,20 @@
 
 typedef enum { A_COLD, A_RECORDING, A_COMPILING, A_COMPILED, A_FAILED, A_BLACKLISTED } bk_anchorstate;
 
+/* whether native code pays is being measured (profit.c) */
+typedef enum { BK_TRIAL_OFF, BK_TRIAL_NATIVE, BK_TRIAL_INTERPRETED, BK_TRIAL_LOST } bk_trialphase;
+typedef struct {
+    bk_trialphase phase;
+    bool asked;                 /* for a poll that ends a long run */
+    uint32_t windows, skip;     /* measured in this phase; iterations not to be measured */
+    uint32_t losses;            /* trials in which native code was slower */
+    uint64_t passes, ticks;     /* of the window */
+    uint64_t began, at;         /* of interpreting: when it began (or was last looked at), its last back edge */
+    uint64_t began_us;          /* CPU time of the thread when it began */
+    int64_t items;              /* that the iterator had left then */
+    double native, interpreted; /* ticks an iteration: the least of the windows */
+} bk_trial;
+
 /* A place where a region may begin: a loop header, or the start of the function. */
 typedef struct {
     bk_codestate *of;
@@ -32,6 +46,7 @@ typedef struct {
     uint32_t brief, rest_us;           /* entries of runs too short to pay; microseconds of the last rest (rest.c) */
     uint32_t rests;
     bool resting;
+    bk_trial trial;
     uint64_t left_at; /* when native code was left by an exit that costs; 0: it was not */
     int abort;        /* why the last try failed */
     uint32_t abort_line;
@@ -78,6 +93,15 @@ static inline uint32_t bk_anchor_offset(const bk_anchor *a) {
 }
 /* loops always count as such, a function's start only once it was tried */
 static inline bool bk_anchor_tried(const bk_anchor *a) { return a->header >= 0 || a->state != A_COLD || a->compiles; }
+
+/* is there a loop inside this one? */
+static inline bool bk_anchor_has_inner(const bk_anchor *a) {
+    const bk_codestate *s = a->of;
+    for (uint32_t i = 0; a->header >= 0 && i < s->nanchors; i++)
+        if (&s->anchors[i] != a && bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)s->anchors[i].header))
+            return true;
+    return false;
+}
 
 extern bk_codestate *bk_codestates;
 bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);

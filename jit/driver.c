@@ -2,6 +2,7 @@
 #include "event.h"
 #include "iterations.h"
 #include "perfmap.h"
+#include "profit.h"
 #include "sample.h"
 #include "select.h"
 #include "rest.h"
@@ -308,6 +309,7 @@ static void publish(bk_anchor *a) {
     a->abort = BK_AB_NONE;
     a->early = 0;
     a->lost = 0;
+    bk_profit_begin(a, r);
     bk_count.published++;
     bk_tell(BK_EVT_COMPILED, a, r, 0);
     bk_region_publish(r);
@@ -354,7 +356,8 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         return;
     }
     bool is_while = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
-    fn->count_passes = is_while || (bk_sampling && bk_iterations_need_passes(a, checks, nchecks));
+    bool tried = a->header >= 0 && bk_profit_doubtful(fn);
+    fn->count_passes = is_while || tried || (bk_sampling && bk_iterations_need_passes(a, checks, nchecks));
     fn->head = bk_anchor_offset(a);
     bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
@@ -481,13 +484,6 @@ static void note_branch(const bk_fn *fn, const bk_exit *x) {
     if (ci && in->target >= 0 && ci->insns[in->target].offset == sf->resume) p->taken++;
 }
 
-static bool has_inner(const bk_codestate *s, const bk_anchor *a) {
-    for (uint32_t i = 0; i < s->nanchors; i++)
-        if (&s->anchors[i] != a && bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)s->anchors[i].header))
-            return true;
-    return false;
-}
-
 /* does the exit go on outside the loop? Then a region that has seen that would leave there too */
 static bool leaves_loop(const bk_codestate *s, const bk_anchor *a, const bk_fn *fn, const bk_exit *x) {
     const bk_snap *sn = &fn->snaps[x->snap];
@@ -500,7 +496,7 @@ static bool leaves_loop(const bk_codestate *s, const bk_anchor *a, const bk_fn *
 
 /* records again, in all code of the region, to build it anew with what is seen */
 static void relearn(bk_codestate *s, bk_anchor *a, const bk_region *r) {
-    a->relearn = a->header >= 0 && has_inner(s, a) ? 2 : 8;
+    a->relearn = a->header >= 0 && bk_anchor_has_inner(a) ? 2 : 8;
     a->relearn_of = (bk_region *)r;
     bk_count.recompiles++;
     record_start(s, s, a);
@@ -521,6 +517,21 @@ static void penalise(bk_anchor *a, bk_region *r, uint32_t line) {
     bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, r, 0);
     unlink_region(a, r);
     bk_region_drop(r);
+}
+
+/* native code was slower than the interpreter */
+static int give_up(bk_anchor *a) {
+    a->state = A_BLACKLISTED;
+    a->abort = BK_AB_NO_GAIN;
+    a->abort_line = bk_anchor_line(a);
+    a->relearn = 0;
+    bk_count.blacklisted++;
+    bk_tell(BK_EVT_BLACKLISTED, a, a->region, 0);
+    for (bk_region *r; (r = a->region);) {
+        unlink_region(a, r);
+        bk_region_drop(r);
+    }
+    return BK_DISABLE;
 }
 
 static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early) {
@@ -575,6 +586,11 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     void **home = bk_py_frame_home(f);
     while (r && !bk_entry_holds(r->checks, r->nchecks, home)) r = r->other;
     if (!r) return missed(s, a, f);
+    if (a->trial.phase == BK_TRIAL_INTERPRETED && !s->recording && !a->job) {
+        bk_trialphase phase = bk_profit_pass(a, r, home);
+        if (phase == BK_TRIAL_LOST) return give_up(a);
+        if (phase == BK_TRIAL_INTERPRETED) return BK_KEEP;
+    }
     uint32_t words = r->code.buf_words;
     uint64_t *buf = words <= 4096 ? alloca(words * sizeof *buf + 8) : malloc(words * sizeof *buf);
     if (!buf) return BK_KEEP;
@@ -583,8 +599,9 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_count.entries++;
     bk_worth_back(a);
     /* reading the clock costs a tenth of an entry: after the first ones, one in EVERY is timed and stands for all */
-    bool sample = r->entries % EVERY == 0, timed = sample || r->entries < FIRST;
+    bool sample = r->entries % EVERY == 0, trial = bk_profit_timed(a), timed = sample || trial || r->entries < FIRST;
     int64_t insns = sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
+    if (trial) bk_profit_enter(a);
     uint64_t passes, t = timed ? bk_clock() : 0;
     bool profiled = __builtin_expect(bk_sampling, 0);
     bk_iterations run = profiled ? bk_iterations_before(a, r, home) : (bk_iterations){0};
@@ -595,6 +612,7 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
+    if (trial && r->valid && r->fn->count_passes) bk_profit_left(a, spent, passes);
     if (sample && r->valid) {
         if (insns == BK_REST_UNKNOWN) insns = bk_rest_done(a, r, passes);
         bk_rest_after(a, insns, early, EVERY);
@@ -603,7 +621,8 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         uint64_t credit = spent / 1200 * EVERY;
         a->early -= credit < a->early ? (uint32_t)credit : a->early;
     }
-    s->native += r->entries < FIRST ? spent : spent * EVERY;
+    if (r->entries < FIRST) s->native += spent;
+    else if (sample) s->native += spent * EVERY;
     r->inside--;
     if (words > 4096) free(buf);
     if (exit < 0) return -1;

@@ -7,18 +7,11 @@
 
 enum { SHORT_INSNS = 70, MANY = 256, FIRST_US = 10000, LONGEST_US = 320000 };
 
-static bool has_inner(const bk_codestate *s, const bk_anchor *a) {
-    for (uint32_t i = 0; i < s->nanchors; i++)
-        if (&s->anchors[i] != a && bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)s->anchors[i].header))
-            return true;
-    return false;
-}
-
 /* Instructions of an iteration, with those of inlined functions; 0: not known, there are loops or native calls in it.
  */
 static int64_t iteration(const bk_anchor *a, const bk_region *r) {
     const bk_codestate *s = a->of;
-    if (a->header < 0 || r->fn->nbodies || has_inner(s, a)) return 0;
+    if (a->header < 0 || r->fn->nbodies || bk_anchor_has_inner(a)) return 0;
     int64_t n = bk_body_size(s->flow, (uint32_t)a->header);
     for (uint32_t i = 0; i < r->fn->ncodes; i++) {
         if (r->fn->codes[i] == s->code) continue;
@@ -29,18 +22,19 @@ static int64_t iteration(const bk_anchor *a, const bk_region *r) {
     return n;
 }
 
-int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home) {
+int64_t bk_rest_items(const bk_anchor *a, const bk_region *r, void **home) {
     const bk_codestate *s = a->of;
-    int64_t each = iteration(a, r);
-    if (!each || s->ci->insns[a->header].op != BC_FOR_ITER) return BK_REST_UNKNOWN;
+    if (a->header < 0 || s->ci->insns[a->header].op != BC_FOR_ITER) return BK_REST_UNKNOWN;
     uint32_t slot = s->ci->nlocals + (uint32_t)s->ci->insns[a->header].depth - 1;
-    for (uint32_t i = 0; i < r->nchecks; i++) {
-        if (r->checks[i].slot != slot) continue;
-        int64_t items = bk_entry_left(&r->checks[i], home);
-        if (items > SHORT_INSNS) return SHORT_INSNS;
-        return items < 0 ? BK_REST_UNKNOWN : items * each;
-    }
+    for (uint32_t i = 0; i < r->nchecks; i++)
+        if (r->checks[i].slot == slot) return bk_entry_left(&r->checks[i], home);
     return BK_REST_UNKNOWN;
+}
+
+int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home) {
+    int64_t each = iteration(a, r), items = each ? bk_rest_items(a, r, home) : BK_REST_UNKNOWN;
+    if (items < 0) return BK_REST_UNKNOWN;
+    return items > SHORT_INSNS ? SHORT_INSNS : items * each;
 }
 
 int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes) {

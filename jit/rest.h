@@ -4,6 +4,8 @@
 #include "codestate.h"
 
 enum { BK_REST_UNKNOWN = -1 };
+/* items that the iterator of a loop that is about to be entered has left; BK_REST_UNKNOWN */
+int64_t bk_rest_items(const bk_anchor *a, const bk_region *r, void **home);
 /* bytecode instructions left to be run of a loop that is about to be entered; BK_REST_UNKNOWN */
 int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home);
 /* the same of one that was left after so many back edges */

@@ -6,8 +6,7 @@ enum { LONGEST_US = 10000 }; /* of one gap: longer ones may be time spent outsid
 
 uint64_t bk_fixed_clock;
 
-/* clock ticks per microsecond, from what passed since the first call */
-static double ticks_per_us(void) {
+double bk_ticks_per_us(void) {
     if (bk_config.fixed_order) return BK_FIXED_TICKS_PER_US;
     static uint64_t tick0;
     static double us0, rate = 2000;
@@ -23,7 +22,7 @@ static double ticks_per_us(void) {
 }
 
 static void lose(bk_anchor *a, uint64_t ticks, uint64_t native) {
-    double most = LONGEST_US * ticks_per_us(), gap = (double)ticks - (double)native;
+    double most = LONGEST_US * bk_ticks_per_us(), gap = (double)ticks - (double)native;
     if (gap > 0) a->lost += gap < most ? gap : most;
 }
 
@@ -65,7 +64,7 @@ static double likely_ms(const bk_codestate *s, const bk_anchor *a) {
 }
 
 static bool enough(const bk_codestate *s, const bk_anchor *a, double ms) {
-    return a->lost * 100 >= ms * 1e3 * ticks_per_us() * (double)s->params.worth;
+    return a->lost * 100 >= ms * 1e3 * bk_ticks_per_us() * (double)s->params.worth;
 }
 
 /* is the loop interpreted because code around it was left by an exit that is being accounted for there? */

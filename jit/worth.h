@@ -12,6 +12,7 @@ extern uint64_t bk_fixed_clock;
 static inline uint64_t bk_clock(void) {
     return __builtin_expect(bk_config.fixed_order != 0, 0) ? bk_fixed_clock : __builtin_ia32_rdtsc();
 }
+double bk_ticks_per_us(void); /* from what passed since the first call */
 /* at a back edge of a place without code: counts the time interpreted since the last one as lost */
 void bk_worth_pass(bk_codestate *s, bk_anchor *a);
 /* may the place be compiled: nothing inside or around it has code, or enough was lost? */

@@ -220,6 +220,24 @@ ABORTS = {
     "TOOL": LOOP.format("s += x") + "f([1])\nsys.settrace(lambda *event: None)\nf([1] * 500)\n",
     "VERIFY": (loop("s += x", "[1] * 500", "[1]"), {"BACKEDGE_STRESS": "verify"}),
     "BACKEND": (loop("s += x", "[1] * 500", "[1]"), {"PYTHONPATH": "."}),  # a package without its code generator
+    "NO_GAIN": (
+        """
+import time
+def gen():
+    while True:
+        yield 1
+def f(g, n):
+    for x in g:
+        n -= 1
+        if not n:
+            return
+g = gen()
+end = time.monotonic() + 60
+while time.monotonic() < end and not any(l["abort"] == "NO_GAIN" for l in _core.explain(f.__code__)["loops"]):
+    f(g, 100000)
+""",
+        {"BACKEDGE_FIXED_ORDER": "0"},
+    ),
     "NONE": "def f():\n    for i in range(3): pass\nf()\n",
 }
 

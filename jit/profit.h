@@ -1,0 +1,18 @@
+/* Does native code of a loop that calls unknown code pay? It is measured: see profit.c. */
+#ifndef BK_PROFIT_H
+#define BK_PROFIT_H
+#include "codestate.h"
+
+/* does the region call what the interpreter would call in the same time? */
+bool bk_profit_doubtful(const bk_fn *f);
+/* a region of the place was published */
+void bk_profit_begin(bk_anchor *a, const bk_region *r);
+/* is the place's native code being timed? */
+static inline bool bk_profit_timed(const bk_anchor *a) { return a->trial.phase == BK_TRIAL_NATIVE; }
+/* native code is entered, and was left after `ticks` and so many back edges */
+void bk_profit_enter(bk_anchor *a);
+void bk_profit_left(bk_anchor *a, uint64_t ticks, uint64_t passes);
+/* Back edge of a place in BK_TRIAL_INTERPRETED, where r could be entered; what to do: go on interpreting while that is
+ * the phase, give native code up at BK_TRIAL_LOST, else enter it. */
+bk_trialphase bk_profit_pass(bk_anchor *a, const bk_region *r, void **home);
+#endif
