@@ -161,6 +161,7 @@ def explain(func):
 if _core is not None:
     import os
 
+    _core.calibrate()
     if os.environ.get("BACKEDGE_LOG"):
         from . import _events
 

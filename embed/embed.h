@@ -121,6 +121,9 @@ bool bk_raise_waiting(PyThreadState *ts);
 
 /* events.c */
 int bk_events_init(void);
+uint64_t bk_events_time_call(void); /* clock ticks of a call of the callback that does nothing */
+bool bk_events_quiet(void);         /* no other tool is there */
+int bk_calibrate(void);             /* measures what events cost; -1: an exception, such as a signal's */
 void bk_events_stop(void);
 /* PY_START of all code, on or off (off while other tools are active). 0, or -1 with an exception set */
 int bk_events_set_global(bool start);

@@ -208,12 +208,8 @@ int bk_events_init(void) {
     return 0;
 }
 
-/* An event, with what the driver does in it, costs this many times such a call: 100 to 150 ticks a loop iteration were
- * measured against 104. */
-#define EVENT_PER_CALL 1.2
-
 /* One call of the callback as the interpreter makes it; with arguments for which it does nothing. */
-static uint64_t time_call(void) {
+uint64_t bk_events_time_call(void) {
     enum { CALLS = 64 };
     uint64_t began = __builtin_ia32_rdtsc();
     for (int i = 0; i < CALLS; i++) {
@@ -228,19 +224,7 @@ static uint64_t time_call(void) {
     return (__builtin_ia32_rdtsc() - began) / CALLS;
 }
 
-double bk_py_event_ticks(void) {
-    enum { TIMES = 16 };
-    static uint64_t known;
-    if (!known) {
-        uint64_t least = UINT64_MAX;
-        for (int i = 0; i < TIMES; i++) {
-            uint64_t t = time_call();
-            if (t < least) least = t;
-        }
-        known = least + !least;
-    }
-    return (double)known * EVENT_PER_CALL;
-}
+bool bk_events_quiet(void) { return !stopped && !paused; }
 
 void bk_events_stop(void) { stopped = true; }
 

@@ -85,6 +85,11 @@ static PyObject *core_drain(PyObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+static PyObject *core_calibrate(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    return bk_calibrate() < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *core_config(PyObject *self, PyObject *args, PyObject *kwargs) {
     (void)self;
     if (!PyArg_ParseTuple(args, ":config")) return NULL;
@@ -190,6 +195,7 @@ static PyMethodDef methods[] = {
     {"explain", core_explain, METH_O, "explain(code): its loops and functions, as a dict"},
     {"codes", core_codes, METH_NOARGS, "all code objects that are or were watched"},
     {"drain", core_drain, METH_NOARGS, "wait until nothing is being compiled"},
+    {"calibrate", core_calibrate, METH_NOARGS, "measures what events cost"},
     {"config", (PyCFunction)(void (*)(void))core_config, METH_VARARGS | METH_KEYWORDS,
      "config(name=value, ...): all settings"},
     {"keep_stages", core_keep_stages, METH_O,

@@ -41,14 +41,28 @@ static void break_names(PyObject *dict) {
         if (f->kind == BK_FACT_NAME) bk_fact_break(f, "changed");
 }
 
+/* The name that was bound last of which nothing is relied on: a loop may bind a global in each iteration, and looking
+ * for facts costs more than binding. The name is a strong reference; forgotten when there are new facts. */
+static PyObject *quiet_dict, *quiet_name;
+
+static void forget_quiet(void) {
+    quiet_dict = NULL;
+    Py_CLEAR(quiet_name);
+}
+
 static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value) {
     switch (event) {
     case PyDict_EVENT_ADDED:
     case PyDict_EVENT_MODIFIED:
     case PyDict_EVENT_DELETED:
+        if (dict == quiet_dict && key == quiet_name) break;
         if (PyUnicode_CheckExact(key)) {
             bk_fact *f = name_fact(dict, key);
             if (f && f->value != value) bk_fact_break(f, "changed");
+            if (!f) {
+                quiet_dict = dict;
+                Py_XSETREF(quiet_name, Py_NewRef(key));
+            }
         } else if (may_equal_str(key)) {
             break_names(dict);
         }
@@ -130,6 +144,7 @@ static bool have_func_watcher(void) {
 }
 
 void bk_watch_stop(void) {
+    forget_quiet();
     bk_facts_clear("is no longer watched");
     if (dict_watcher >= 0 && PyDict_ClearWatcher(dict_watcher) < 0) PyErr_Clear();
     if (type_watcher >= 0 && PyType_ClearWatcher(type_watcher) < 0) PyErr_Clear();
@@ -176,6 +191,7 @@ static bk_fact *fact_of_name(PyObject *dict, PyObject *name) {
     name_text(text, sizeof text, dict, name);
     bk_fact *f = current_fact(name_fact(dict, name), text, OFTEN_NAME, &often);
     if (f || often) return f;
+    forget_quiet();
     f = bk_fact_new(BK_FACT_NAME, dict, Py_NewRef(name), text);
     if (!f) Py_DECREF(name);
     return f;

@@ -37,6 +37,10 @@ int bk_driver_enable(bk_obj *code, const bk_params *params);
 /* stop watching and drop what was compiled for it (freed when no thread is inside) */
 int bk_driver_disable(bk_obj *code);
 bool bk_driver_enabled(bk_obj *code);
+/* Events of this code's one loop are timed, and nothing else is done in them; false: out of memory. Then, events off:
+ * the least clock ticks from the end of one to the beginning of the next, 0: not known. */
+bool bk_driver_calibrate(bk_obj *code);
+double bk_driver_calibrated(bk_obj *code);
 /* wait until no compile is running or queued, publish what is ready (tests; releases the GIL through `yield` while
  * waiting) */
 void bk_driver_drain(void);

@@ -10,17 +10,23 @@
 typedef enum { A_COLD, A_RECORDING, A_COMPILING, A_COMPILED, A_FAILED, A_BLACKLISTED } bk_anchorstate;
 
 /* whether native code pays is being measured (profit.c) */
-typedef enum { BK_TRIAL_OFF, BK_TRIAL_NATIVE, BK_TRIAL_INTERPRETED, BK_TRIAL_LOST } bk_trialphase;
+typedef enum { BK_TRIAL_OFF, BK_TRIAL_NATIVE, BK_TRIAL_LOST, BK_TRIAL_INTERPRETED, BK_TRIAL_EVENTS } bk_trialphase;
+enum { BK_TRIAL_TURNS = 7 };
 typedef struct {
     bk_trialphase phase;
-    bool asked;                 /* for a poll that ends a long run */
-    uint32_t windows, skip;     /* measured in this phase; iterations not to be measured */
-    uint32_t losses;            /* trials in which native code was slower */
-    uint64_t passes, ticks;     /* of the window */
-    uint64_t began, at;         /* of interpreting: when it began (or was last looked at), its last back edge */
-    uint64_t began_us;          /* CPU time of the thread when it began */
-    int64_t items;              /* that the iterator had left then */
-    double native, interpreted; /* ticks an iteration: the least of the windows */
+    uint32_t asked;               /* for a poll that ends a long run: in so many microseconds */
+    uint32_t turns, skip;         /* done; passes not to be measured */
+    uint32_t disturbed;           /* turns in which other processes ran */
+    uint32_t losses;              /* trials in which native code gained nothing */
+    uint64_t passes, ticks, left; /* of the turn; passes in which native code was left */
+    uint64_t began, began_us;     /* when the turn began: clock, CPU time of the thread */
+    uint64_t at, now;             /* of interpreting: the end of the last back edge's event, the beginning of this
+                                   * one's */
+    int64_t items;                /* that the iterator had left then */
+    double native_ticks, native_passes, native_left; /* of the last native turn */
+    double ratios[BK_TRIAL_TURNS];                   /* native to interpreted */
+    double event;                                    /* ticks of an event, at the last turn's end */
+    double least;                                    /* of BK_TRIAL_EVENTS: ticks from event to event */
 } bk_trial;
 
 /* A place where a region may begin: a loop header, or the start of the function. */

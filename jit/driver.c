@@ -565,6 +565,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
 
 int bk_on_wake(void) {
     bk_codestate *s;
+    bk_profit_wake();
     while ((s = bk_rest_over()))
         if (s->enabled && !paused && set_events(s, true) < 0) return -1;
     return 0;
@@ -579,6 +580,14 @@ static int missed(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         !a->relearn && a->compiles <= s->params.recompiles + MAX_REGIONS)
         compile(s, a, f, NULL);
     return BK_KEEP;
+}
+
+/* is the exit one in the middle of the loop? */
+static bool leaves_inside(const bk_codestate *s, const bk_anchor *a, const bk_region *r, uint32_t exit) {
+    const bk_fn *fn;
+    const bk_exit *x = bk_region_exit(r, exit, &fn);
+    int kind = bk_exit_kind(r, exit);
+    return kind != BK_G_LOOP_END && kind != BK_G_POLL && !(kind == BK_G_BRANCH && leaves_loop(s, a, fn, x));
 }
 
 static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
@@ -612,7 +621,8 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
-    if (trial && r->valid && r->fn->count_passes) bk_profit_left(a, spent, passes);
+    if (trial && r->valid && r->fn->count_passes && exit >= 0)
+        bk_profit_left(a, spent, passes, leaves_inside(s, a, r, (uint32_t)exit));
     if (sample && r->valid) {
         if (insns == BK_REST_UNKNOWN) insns = bk_rest_done(a, r, passes);
         bk_rest_after(a, insns, early, EVERY);
@@ -687,6 +697,13 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     if (a->state == A_BLACKLISTED || a->resting) {
         a->uncounted = true;
         return BK_DISABLE;
+    }
+    if (a->trial.phase >= BK_TRIAL_INTERPRETED) {
+        a->trial.now = bk_clock();
+        if (a->trial.phase == BK_TRIAL_EVENTS) {
+            bk_profit_event(a);
+            return BK_KEEP;
+        }
     }
     settle(a);
     if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && waited(s, a)))) {
@@ -772,6 +789,23 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
 
 /* ---- the process
  * ------------------------------------------------------------------------------------------------------- */
+
+bool bk_driver_calibrate(bk_obj *code) {
+    bk_codestate *s = bk_py_codestate(code, true);
+    if (!s || !s->nanchors) return false;
+    s->enabled = true;
+    bk_profit_calibrate(&s->anchors[0]);
+    return true;
+}
+
+double bk_driver_calibrated(bk_obj *code) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    if (!s || !s->nanchors) return 0;
+    s->enabled = false;
+    bk_trial *t = &s->anchors[0].trial;
+    t->phase = BK_TRIAL_OFF;
+    return t->least;
+}
 
 void bk_driver_drain(void) {
     bk_worker_wait();

@@ -9,10 +9,15 @@ bool bk_profit_doubtful(const bk_fn *f);
 void bk_profit_begin(bk_anchor *a, const bk_region *r);
 /* is the place's native code being timed? */
 static inline bool bk_profit_timed(const bk_anchor *a) { return a->trial.phase == BK_TRIAL_NATIVE; }
-/* native code is entered, and was left after `ticks` and so many back edges */
+/* native code is entered, and was left after `ticks` and so many back edges (inside: in the middle of a pass) */
 void bk_profit_enter(bk_anchor *a);
-void bk_profit_left(bk_anchor *a, uint64_t ticks, uint64_t passes);
+/* a request that native code be left was seen to */
+void bk_profit_wake(void);
+void bk_profit_left(bk_anchor *a, uint64_t ticks, uint64_t passes, bool inside);
 /* Back edge of a place in BK_TRIAL_INTERPRETED, where r could be entered; what to do: go on interpreting while that is
  * the phase, give native code up at BK_TRIAL_LOST, else enter it. */
 bk_trialphase bk_profit_pass(bk_anchor *a, const bk_region *r, void **home);
+/* the events of a place that is timed to know what they cost: trial.least is the least time between them */
+void bk_profit_calibrate(bk_anchor *a);
+void bk_profit_event(bk_anchor *a);
 #endif

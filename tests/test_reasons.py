@@ -223,18 +223,15 @@ ABORTS = {
     "NO_GAIN": (
         """
 import time
-def gen():
-    while True:
-        yield 1
-def f(g, n):
-    for x in g:
-        n -= 1
-        if not n:
-            return
-g = gen()
+def g(a, b, c=3):
+    return a
+def f(n):
+    t = (1, 2)
+    for i in range(n):
+        g(*t)
 end = time.monotonic() + 60
 while time.monotonic() < end and not any(l["abort"] == "NO_GAIN" for l in _core.explain(f.__code__)["loops"]):
-    f(g, 100000)
+    f(100000)
 """,
         {"BACKEDGE_FIXED_ORDER": "0"},
     ),
