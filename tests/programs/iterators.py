@@ -1,5 +1,7 @@
 """Loops over enumerate, zip, reversed that compiled code enters in the middle, and what is left of the iterators."""
 
+import sys
+
 from diff.harness import case
 
 
@@ -179,3 +181,17 @@ def outer_loop_is_enumerate(n):
         for v, w in zip(row, reversed(row)):
             s += v * w
     return s
+
+
+@case((60,))
+def lists_of_wrapped_iterators_die(n):
+    """A list that only enumerate or zip around it has goes when the loop is over, and its items with it."""
+    item, other = object(), object()
+    t = 0
+    for i in range(n):
+        for j, x in enumerate([item] * (5 + i % 3)):
+            t += j
+        for x, y in zip([item] * 6, [other] * (5 + i % 3)):
+            t += 1
+    del x, y
+    return t, sys.getrefcount(item), sys.getrefcount(other)
