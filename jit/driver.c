@@ -531,6 +531,7 @@ static int give_up(bk_anchor *a) {
         unlink_region(a, r);
         bk_region_drop(r);
     }
+    a->uncounted = true;
     return BK_DISABLE;
 }
 
