@@ -401,6 +401,7 @@ bool build_foriter(bk_builder *b) {
         flow_goto(b, target, false);
     }
     flow_back(b, &body);
+    it = *top(b, 1); /* not the one that was dropped, which owns nothing any more */
     b->effects = false;
     bk_val v = iter_step(b, &it, true);
     *top(b, 1) = it;
