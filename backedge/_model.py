@@ -8,7 +8,8 @@
 |---|---|
 | loop, file, line, function, offset | its identity: the text, and the parts it is made of |
 | state | cold, recording, compiling, compiled, failed or blacklisted |
-| reason, abort, reason_line, detail | why it is not compiled: sentence, name, source line, more about it |
+| reason, abort, detail | why it is not compiled: sentence, name, more about it |
+| reason_line, reason_column | where that is: columns count bytes, as in CPython, but from 1 on; 0: not known |
 | iterations | how often it went back to its head, in profiled runs; missing where that is not known |
 | back_edges, entries, compiles, penalties | counts |
 | rests | how often it was left to the interpreter for some milliseconds, its runs being too short to pay |
@@ -112,7 +113,7 @@ def _add(into, loop):
     into["exits"] = into.get("exits", []) + loop.get("exits", [])
     into["regions"] = into.get("regions", []) + loop.get("regions", [])
     if _STATES.index(loop["state"]) > _STATES.index(into["state"]):
-        for key in ("state", "reason", "abort", "reason_line", "detail", "stages"):
+        for key in ("state", "reason", "abort", "reason_line", "reason_column", "detail", "stages"):
             if key in loop:
                 into[key] = loop[key]
 
@@ -150,6 +151,7 @@ def _from_events(log):
                 reason=event["text"],
                 abort=event["reason"],
                 reason_line=event.get("reason_line", 0),
+                reason_column=event.get("reason_column", 0),
                 detail=event.get("detail"),
                 penalties=event["penalties"],
             )

@@ -48,9 +48,11 @@ def _exit_text(loop):
     return f"{worst['kind']} {place} x{_text.number(worst['count'])}"
 
 
-def _column_of(file, line):
-    """Where the text of a line begins: reasons are known by line."""
+def _column_of(file, line, column):
+    """In characters; of what is not known better, where the text of the line begins."""
     text = linecache.getline(file, line)
+    if column:
+        return len(text.encode()[: column - 1].decode(errors="replace")) + 1 if text else column
     return len(text) - len(text.lstrip()) + 1
 
 
@@ -58,7 +60,7 @@ def _reason_text(loop):
     if loop["state"] in ("compiled", "compiling") or not loop.get("reason"):
         return ""
     line = loop.get("reason_line") or loop["line"]
-    text = f"{line}:{_column_of(loop['file'], line)} {loop['reason']}"
+    text = f"{line}:{_column_of(loop['file'], line, loop.get('reason_column'))} {loop['reason']}"
     return f"{text} ({loop['detail']})" if loop.get("detail") else text
 
 

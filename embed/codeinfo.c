@@ -45,6 +45,13 @@ bk_codeinfo *bk_py_codeinfo(bk_obj *code) {
     return x ? x->info : NULL;
 }
 
+bk_where bk_py_place(bk_obj *code, uint32_t offset) {
+    int line, column, end_line, end_column;
+    if (!PyCode_Addr2Location((PyCodeObject *)code, (int)offset, &line, &column, &end_line, &end_column) || line <= 0)
+        return (bk_where){0};
+    return (bk_where){(uint32_t)line, column < 0 ? 0 : (uint32_t)column + 1};
+}
+
 bk_codestate *bk_py_codestate(bk_obj *code, bool make) {
     bk_extra *x = extra_of(code, make);
     if (x && !x->state && make) x->state = bk_codestate_new(code);

@@ -46,6 +46,13 @@ typedef struct bk_codeinfo {
     bool generator, module_level; /* never compiled: generators and coroutines (as region roots); no fast locals */
     bool makes_cells;             /* MAKE_CELL occurs */
 } bk_codeinfo;
+/* where an instruction stands in the source; column: characters of UTF-8 before it, in bytes, from 1 on; 0: not known
+ */
+typedef struct {
+    uint32_t line, column;
+} bk_where;
+bk_where bk_py_place(bk_obj *code, uint32_t offset);
+
 /* decoded form of a code object; cached with it. NULL: out of memory (no exception set) */
 bk_codeinfo *bk_py_codeinfo(bk_obj *code);
 

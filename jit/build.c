@@ -258,18 +258,18 @@ static int attempt(bk_builder *b) {
     return 0;
 }
 
-static void explain_abort(const bk_builder *b, int *abort, uint32_t *where_line) {
+static void explain_abort(const bk_builder *b, int *abort, bk_where *where) {
     *abort = b->abort;
     if (!b->fn || b->abort_code >= b->fn->ncodes) return;
     const bk_codeinfo *ci = bk_py_codeinfo(b->fn->codes[b->abort_code]);
-    if (ci && b->abort_pc < ci->ninsns) *where_line = ci->insns[b->abort_pc].line;
+    if (ci && b->abort_pc < ci->ninsns) *where = bk_py_place(ci->code, ci->insns[b->abort_pc].last);
 }
 
-bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *abort, uint32_t *where_line) {
+bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *abort, bk_where *where) {
     bk_builder *b = calloc(1, sizeof *b);
     bk_fn *result = NULL;
     *abort = BK_AB_MEMORY;
-    *where_line = 0;
+    *where = (bk_where){0};
     if (!b) return NULL;
     b->rq = *rq;
     b->bodies = all;
@@ -283,7 +283,7 @@ bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *ab
         int left;
         while ((left = attempt(b)) == 2) {}
         if (left) {
-            explain_abort(b, abort, where_line);
+            explain_abort(b, abort, where);
             bk_fn_free(b->fn);
         } else {
             result = b->fn;

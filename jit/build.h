@@ -253,9 +253,9 @@ typedef enum {
 
 /* Builds the IR of a region, with its native functions (fn->bodies). NULL: *abort says why, *where the instruction. The
  * constants in fn->consts are borrowed. */
-bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line);
+bk_fn *bk_build_region(const bk_request *rq, int *abort, bk_where *where);
 /* the main function (body NULL), or one of its bodies; NULL: aborted */
-bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *abort, uint32_t *where_line);
+bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *abort, bk_where *where);
 
 /* ---- shared by the builder's files -------------------------------------------------------------------------- */
 _Noreturn void bk_abort(bk_builder *b, bk_abortreason why);

@@ -43,7 +43,8 @@ int bk_body_for(bk_builder *b, bk_body *want) {
     bk_bodies *all = b->bodies;
     const bk_body *known = verdict_of(all, want);
     int abort;
-    uint32_t line, i;
+    bk_where at;
+    uint32_t i;
     if (known && known->failed) return -1;
     for (i = 0; i < all->n; i++)
         if (same_params(&all->body[i], want)) return (int)i;
@@ -51,7 +52,7 @@ int bk_body_for(bk_builder *b, bk_body *want) {
     if (known) want->result = known->result, want->id = known->id;
     bk_body *x = &all->body[all->n++];
     *x = *want;
-    if ((x->fn = bk_build_one(&b->rq, all, x, &abort, &line))) return (int)i;
+    if ((x->fn = bk_build_one(&b->rq, all, x, &abort, &at))) return (int)i;
     if (all->again) bk_begin_all_again(b);
     note_verdict(all, x, true);
     drop_from(all, i);
@@ -108,13 +109,13 @@ static bool take_bodies(bk_fn *fn, bk_bodies *all) {
     return true;
 }
 
-bk_fn *bk_build_region(const bk_request *rq, int *abort, uint32_t *where_line) {
+bk_fn *bk_build_region(const bk_request *rq, int *abort, bk_where *where) {
     bk_bodies *all = calloc(1, sizeof *all);
     bk_fn *fn = NULL;
     *abort = BK_AB_MEMORY;
-    *where_line = 0;
+    *where = (bk_where){0};
     if (!all) return NULL;
-    fn = bk_build_one(rq, all, NULL, abort, where_line);
+    fn = bk_build_one(rq, all, NULL, abort, where);
     if (fn && !take_bodies(fn, all)) {
         bk_fn_free(fn);
         fn = NULL;

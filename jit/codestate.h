@@ -55,7 +55,7 @@ typedef struct {
     bk_trial trial;
     uint64_t left_at; /* when native code was left by an exit that costs; 0: it was not */
     int abort;        /* why the last try failed */
-    uint32_t abort_line;
+    bk_where abort_at;
     char error[160];
     uint64_t back_edges;                  /* events seen */
     uint64_t iterations, counted_entries; /* native ones, and the entries they are of (iterations.c) */

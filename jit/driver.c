@@ -256,10 +256,14 @@ static bk_prof *profile_of(bk_obj *code) {
     return s ? s->prof : NULL;
 }
 
-static void failed(bk_anchor *a, int why, uint32_t line, const char *text) {
+static const bk_where nowhere;
+
+static bk_where head_of(const bk_anchor *a) { return (bk_where){bk_anchor_line(a), 0}; }
+
+static void failed(bk_anchor *a, int why, bk_where at, const char *text) {
     a->state = A_FAILED;
     a->abort = why;
-    a->abort_line = line;
+    a->abort_at = at;
     snprintf(a->error, sizeof a->error, "%s", text ? text : "");
     a->count = 0;
     a->threshold = a->threshold * 4 + 1;
@@ -289,13 +293,13 @@ static void publish(bk_anchor *a) {
     const double ms[] = {r->build_ms, r->opt_ms, r->code.lower_ms, r->code.opt_ms, r->code.emit_ms};
     for (int i = 0; i < 5; i++) a->ms[i] += ms[i];
     if (r->failed) {
-        failed(a, r->failed, bk_anchor_line(a), r->error);
+        failed(a, r->failed, head_of(a), r->error);
         bk_region_drop(r);
         return;
     }
     if (!r->valid) {
         bk_count.dropped++;
-        failed(a, BK_AB_INVALIDATED, 0, bk_ticket_broken_by(r->ticket));
+        failed(a, BK_AB_INVALIDATED, nowhere, bk_ticket_broken_by(r->ticket));
         bk_region_drop(r);
         return;
     }
@@ -320,12 +324,12 @@ static void publish(bk_anchor *a) {
 
 static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
     if (bk_code_bytes > (uint64_t)s->params.code_kib * 1024) {
-        failed(a, BK_AB_CODE_MEMORY, 0, NULL);
+        failed(a, BK_AB_CODE_MEMORY, nowhere, NULL);
         return;
     }
     bk_ticket *t = bk_ticket_new();
     int why = BK_AB_MEMORY;
-    uint32_t line = 0;
+    bk_where at = nowhere;
     double began = thread_ms();
     uint32_t nchecks = 0;
     bk_entrycheck *checks = calloc(s->ci->nlocals + s->ci->stacksize + 1, sizeof *checks);
@@ -337,7 +341,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
                      .profile = profile_of,
                      .entry = checks,
                      .nentry = &nchecks};
-    bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &line) : NULL;
+    bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &at) : NULL;
     double spent = thread_ms() - began;
     bk_count.builds++;
     bk_count.build_ms += spent;
@@ -345,14 +349,14 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         a->ms[0] += spent;
         if (t) bk_ticket_free(t);
         free(checks);
-        failed(a, why, line, NULL);
+        failed(a, why, at, NULL);
         return;
     }
     if (a->header < 0 && s->recursive && !fn->nbodies) { /* then it would be entered at each call */
         bk_fn_free(fn);
         bk_ticket_free(t);
         free(checks);
-        failed(a, BK_AB_CALLS, bk_anchor_line(a), NULL);
+        failed(a, BK_AB_CALLS, head_of(a), NULL);
         return;
     }
     bool is_while = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
@@ -361,7 +365,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     fn->head = bk_anchor_offset(a);
     bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
-        failed(a, BK_AB_MEMORY, 0, NULL);
+        failed(a, BK_AB_MEMORY, nowhere, NULL);
         return;
     }
     r->build_ms = spent;
@@ -382,7 +386,7 @@ static void compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *repla
     if (a->job || !budget_left(s)) return;
     if (bk_selecting && !bk_selected(a)) {
         a->penalties = 4;
-        failed(a, BK_AB_NOT_CHOSEN, 0, NULL);
+        failed(a, BK_AB_NOT_CHOSEN, nowhere, NULL);
         return;
     }
     bk_doing before = bk_do(a, BK_TICK_BUILDING);
@@ -506,10 +510,16 @@ static void relearn(bk_codestate *s, bk_anchor *a, const bk_region *r) {
     }
 }
 
-static void penalise(bk_anchor *a, bk_region *r, uint32_t line) {
+static bk_where exit_place(const bk_fn *fn, const bk_exit *x) {
+    const bk_origin *o = &fn->origins[fn->snaps[x->snap].org];
+    return fn->snaps[x->snap].org && o->code < fn->ncodes ? bk_py_place(fn->codes[o->code], o->offset)
+                                                          : (bk_where){o->line, 0};
+}
+
+static void penalise(bk_anchor *a, bk_region *r, bk_where at) {
     a->penalties += 2;
     a->abort = BK_AB_LEAVES_EARLY;
-    a->abort_line = line;
+    a->abort_at = at;
     a->state = a->penalties >= 4 ? A_BLACKLISTED : A_FAILED;
     a->early = 0;
     a->count = 0;
@@ -561,7 +571,7 @@ static void after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exi
     if (!raises && a->compiles <= s->params.recompiles && worth_learning(a, fn, x, kind)) {
         a->early = 0;
         relearn(s, a, r);
-    } else if (often) penalise(a, r, fn->origins[fn->snaps[x->snap].org].line);
+    } else if (often) penalise(a, r, exit_place(fn, x));
 }
 
 int bk_on_wake(void) {

@@ -24,7 +24,8 @@ static void finish(bk_writer *w) {
 static void reason(bk_writer *w, const bk_anchor *a) {
     w->str(w->ctx, "reason", bk_abort_names[a->abort]);
     w->str(w->ctx, "text", bk_abort_texts[a->abort]);
-    if (a->abort_line) w->num(w->ctx, "reason_line", a->abort_line);
+    if (a->abort_at.line) w->num(w->ctx, "reason_line", a->abort_at.line);
+    if (a->abort_at.column) w->num(w->ctx, "reason_column", a->abort_at.column);
     if (a->error[0]) w->str(w->ctx, "detail", a->error);
     w->num(w->ctx, "penalties", a->penalties);
 }

@@ -175,7 +175,8 @@ void bk_explain_anchor(bk_writer *w, const bk_anchor *a) {
     int why = a->abort == BK_AB_NONE && bk_driver_paused() ? BK_AB_TOOL : a->abort;
     w->str(w->ctx, "reason", a->state == A_COMPILED ? NULL : bk_abort_texts[why]);
     w->str(w->ctx, "abort", a->state == A_COMPILED ? NULL : bk_abort_names[why]);
-    w->num(w->ctx, "reason_line", a->abort_line);
+    w->num(w->ctx, "reason_line", a->abort_at.line);
+    w->num(w->ctx, "reason_column", a->abort_at.column);
     w->str(w->ctx, "detail", a->error[0] ? a->error : NULL);
     w->num(w->ctx, "back_edges", (int64_t)a->back_edges);
     if (bk_iterations_of(a) >= 0) w->num(w->ctx, "iterations", bk_iterations_of(a));

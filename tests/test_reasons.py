@@ -8,11 +8,11 @@ import sys
 import pytest
 from test_run import PACKAGE, python
 
-from backedge import _core
+from backedge import _core, _model, _profile
 
 HEAD = """
 import sys, math, backedge
-from backedge import _core
+from backedge import _core, _model, _profile
 try:
     import numpy as np
 except ImportError:
@@ -271,3 +271,19 @@ def test_abort(tmp_path, name):
             os.path.join(PACKAGE, "backedge"), tmp_path / "backedge", ignore=shutil.ignore_patterns("*llvm*", "*.p")
         )
     assert name in found(tmp_path, ABORTS[name])["aborts"]
+
+
+def test_a_reason_has_its_column(tmp_path):
+    body = 'ü = "ü"; s += len(ü); del q; q = 1'
+    (tmp_path / "p.py").write_text(
+        f"def f(xs):\n    global q\n    q = s = 0\n    for x in xs:\n        {body}\n        if x > 7: del q\n"
+        "for _ in range(40): f([1] * 500 + [9])\nfor _ in range(4000):\n    f([0, 9])\n    f([0, 1])\n"
+    )
+    env = {"BACKEDGE_SYNC": "1", "BACKEDGE_LOG": "log"}
+    done = python("-m", "backedge", "run", "p.py", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    (log,) = [_model.read_log(tmp_path / "log")]
+    (loop,) = [loop for loop in log.of("loop") if loop["abort"] == "LEAVES_EARLY"]
+    column = 9 + body.index("q")  # of what is deleted
+    assert (loop["reason_line"], loop["reason_column"]) == (5, column + 3)  # in bytes: three ü before it
+    assert _profile._reason_text(loop).startswith(f"5:{column} ")
