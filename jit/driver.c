@@ -533,7 +533,7 @@ static void penalise(bk_anchor *a, bk_region *r, bk_where at) {
 static int give_up(bk_anchor *a) {
     a->state = A_BLACKLISTED;
     a->abort = BK_AB_NO_GAIN;
-    a->abort_line = bk_anchor_line(a);
+    a->abort_at = head_of(a);
     a->relearn = 0;
     bk_count.blacklisted++;
     bk_tell(BK_EVT_BLACKLISTED, a, a->region, 0);
