@@ -116,6 +116,8 @@ static bool may_stress(bk_lw *L, bk_ref r) {
     const bk_ins *i = &L->fn->ins[r];
     if (L->fn->snaps[i->snap].kind == BK_SNAP_RAISE) return false;
     if (i->flags & BK_F_ONESIDED) return false;
+    /* of several boxes made for one instruction the first are lost where there is no memory for the last */
+    if ((i->op == BK_BOXI || i->op == BK_BOXF || i->op == BK_GUARD) && i->imm == BK_G_MEMORY) return false;
     if (i->op == BK_POLL || i->op == BK_GVALID || i->op == BK_NCALL) return false;
     return !(i->op == BK_GUARD && tests_effect(L, i->a, 4));
 }

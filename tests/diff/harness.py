@@ -109,23 +109,21 @@ def _run(world, name, the_case, names=()):
     if the_case.setup:
         getattr(world.module, the_case.setup)()
     entries = backedge.stats().get("entries", 0)
-    seen, failed = [], []
-    with backedge.on_event(failed.append, "aborted", "blacklisted"):
-        for _ in range(the_case.rounds):
-            for args in argsets:
-                fresh = args() if callable(args) else args
-                seen.append(observe(func, fresh, world.namespace))
-                del fresh
-        if names:
-            backedge._core.drain()
+    seen = []
+    for _ in range(the_case.rounds):
+        for args in argsets:
+            fresh = args() if callable(args) else args
+            seen.append(observe(func, fresh, world.namespace))
+            del fresh
     complaint = None
     if names:
+        backedge._core.drain()
         # by the process-wide count: a loop that was blacklisted at last has lost its own
         if the_case.compiled and backedge.stats()["entries"] == entries:
             complaint = "no native code was entered:\n" + explained(map(world.find, names))
-        broken = [event for event in failed if event["reason"] in ("VERIFY", "BACKEND")]
-        if broken:
-            complaint = f"the compiler failed: {broken}"
+        loops = [loop for each in map(world.find, names) for loop in backedge.explain(each).loops]
+        if any(loop.get("abort") in ("VERIFY", "BACKEND") for loop in loops):
+            complaint = "the compiler failed:\n" + explained(map(world.find, names))
         for each in map(world.find, names):
             backedge._core.disable(backedge._function_of(each).__code__)  # native code holds the constants it uses
     return seen, _counts(argsets), complaint
