@@ -264,7 +264,10 @@ _Noreturn void bk_begin_all_again(bk_builder *b); /* build_bodies.c: something w
 _Noreturn void call_instead(bk_builder *b);       /* build again without inlining the innermost frame's function */
 #define TOPF(b) (&(b)->st.f[(b)->st.n - 1])
 
-/* build_val.c: emission, values, ownership, snapshots */
+/* build_emit.c: emission, guards, snapshots */
+bk_ref placed(bk_builder *b, bk_ref r);                  /* r, new, belongs to the current instruction */
+bk_ref guard_by(bk_builder *b, bk_ref r, uint32_t snap); /* r leaves by this snapshot */
+bool is_const(const bk_builder *b, bk_ref r, bk_op op);  /* op: which kind of constant */
 bk_ref E(bk_builder *b, bk_op op, bk_ref x, bk_ref y);
 bk_ref Et(bk_builder *b, bk_op op, bk_type t, bk_ref x, bk_ref y, bk_ref z);
 bk_ref Eimm(bk_builder *b, bk_op op, bk_ref x, int64_t imm);
@@ -284,6 +287,7 @@ uint32_t snap_now(bk_builder *b, uint32_t pc, int kind, int reason); /* the curr
 void leave(bk_builder *b, bk_guardkind reason); /* end the block: leave at the start of the instruction */
 void leave_at(bk_builder *b, uint32_t pc, bk_guardkind reason); /* end the block with the current state, at pc */
 
+/* build_val.c, build_own.c, build_unknown.c: values, their ownership, code that may do anything */
 bk_val v_num(bk_obj *type, bk_ref num);
 bk_val v_konst(bk_builder *b, bk_obj *o);
 bk_val v_owned(bk_obj *type, bk_ref box);
@@ -292,18 +296,21 @@ bk_val v_bool(bk_ref cond);
 bk_val v_null(void);
 void push(bk_builder *b, bk_val v);
 bk_val pop(bk_builder *b);
-bk_val *top(bk_builder *b, uint32_t k);    /* k = 1: the top */
-bool is_num(const bk_val *v);              /* exact int, float, bool, complex or NumPy scalar */
-bool fits(const bk_val *v);                /* has, or may be given, an unboxed value */
-bk_ref unbox(bk_builder *b, bk_val *v);    /* its unboxed value (guards that an int fits) */
-bk_ref boxed(bk_builder *b, bk_val *v);    /* a definite pointer to it, making (owned) one if need be */
-void lend_kids(bk_builder *b, bk_val *v);  /* for a copy of a virtual: items of its own, lent as the whole is */
-void force(bk_builder *b, bk_val *v);      /* makes the object of a virtual */
-void secure(bk_builder *b, bk_val *v);     /* a volatile value becomes owned */
-void begin_effect(bk_builder *b);          /* secures all volatile values: something will be written */
-bk_ref take(bk_builder *b, bk_val *v);     /* a new reference to it (moved if owned); after begin_effect */
-bool dies_loudly(bk_builder *b);           /* recording saw a death here that may run code */
-void check_death(bk_builder *b, bk_ref p); /* before effects: dropping a reference to p runs no code */
+bk_val *top(bk_builder *b, uint32_t k);   /* k = 1: the top */
+bool is_num(const bk_val *v);             /* exact int, float, bool, complex or NumPy scalar */
+bool fits(const bk_val *v);               /* has, or may be given, an unboxed value */
+bk_ref unbox(bk_builder *b, bk_val *v);   /* its unboxed value (guards that an int fits) */
+bk_ref boxed(bk_builder *b, bk_val *v);   /* a definite pointer to it, making (owned) one if need be */
+void lend_kids(bk_builder *b, bk_val *v); /* for a copy of a virtual: items of its own, lent as the whole is */
+void force(bk_builder *b, bk_val *v);     /* makes the object of a virtual */
+void each_val(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint64_t), uint64_t arg); /* all slots of all frames */
+/* home slot(s) in mask are about to change: v, if it borrows from there, takes a reference */
+void secure_homes(bk_builder *b, bk_val *v, uint64_t mask);
+void secure(bk_builder *b, bk_val *v);              /* a volatile value becomes owned */
+void begin_effect(bk_builder *b);                   /* secures all volatile values: something will be written */
+bk_ref take(bk_builder *b, bk_val *v);              /* a new reference to it (moved if owned); after begin_effect */
+bool dies_loudly(bk_builder *b);                    /* recording saw a death here that may run code */
+void check_death(bk_builder *b, bk_ref p);          /* before effects: dropping a reference to p runs no code */
 void check_release(bk_builder *b, const bk_val *v); /* before effects: releasing v will not run code */
 void release(bk_builder *b, bk_val *v);
 void collect_deaths(bk_builder *b, const bk_val *going, uint32_t n); /* what goes when all these are released */

@@ -450,8 +450,7 @@ static void edge_args(bk_builder *b, const bk_vslot *s, const bk_val *v, int whi
     }
 }
 
-/* ---- versions
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- versions ---- */
 
 typedef void (*slot_fn)(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg);
 

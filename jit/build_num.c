@@ -102,8 +102,7 @@ static bool modular(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     return true;
 }
 
-/* ---- ints
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- ints ---- */
 
 static void guard_divisor(bk_builder *b, bk_ref x, bk_ref y) {
     int64_t k;
@@ -200,8 +199,7 @@ static bool int_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out)
     return true;
 }
 
-/* ---- floats
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- floats ---- */
 
 static bool float_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     bk_ref p = as_float(b, x), q = as_float(b, y), r;
@@ -299,8 +297,7 @@ bool build_binary(bk_builder *b, int op, bk_val *x, bk_val *y, bk_val *out) {
     return false;
 }
 
-/* ---- comparison
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- comparison ---- */
 
 static const bk_op int_cmp[] = {BK_LT, BK_LE, BK_EQ, BK_NE, BK_GT, BK_GE};
 static const bk_op float_cmp[] = {BK_FLT, BK_FLE, BK_FEQ, BK_FNE, BK_FGT, BK_FGE};

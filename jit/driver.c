@@ -177,8 +177,7 @@ bool bk_driver_enabled(bk_obj *code) {
     return s && s->enabled;
 }
 
-/* ---- recording
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- recording ---- */
 
 static bool prepare_profile(bk_codestate *s) {
     if (!s->prof && !(s->prof = bk_profile_new(s->ci))) return false;
@@ -248,8 +247,7 @@ int bk_on_insn(bk_obj *code, bk_frame *f, uint32_t offset) {
     return s->left[i] == 0 || --s->left[i] == 0 ? BK_DISABLE : BK_KEEP;
 }
 
-/* ---- compiling
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- compiling ---- */
 
 static bk_prof *profile_of(bk_obj *code) {
     bk_codestate *s = bk_py_codestate(code, false);
@@ -441,8 +439,7 @@ static void recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
 enum { EVERY = 8, FIRST = 64 }; /* entries per one that is timed; entries that are all timed */
 enum { FEW = 3 };               /* an exit taken less often is no reason to compile again, whatever it cost */
 
-/* ---- running
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 /* the profile entry an exit belongs to */
 static bk_prof *exit_profile(const bk_fn *fn, const bk_snap *sn, const bk_insn **in) {
@@ -798,8 +795,7 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
     return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
 }
 
-/* ---- the process
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the process ---- */
 
 bool bk_driver_calibrate(bk_obj *code) {
     bk_codestate *s = bk_py_codestate(code, true);
