@@ -139,7 +139,7 @@ void *bk_h_load_global(bk_ctx *c, void *name);
 int64_t bk_h_store_global(bk_ctx *c, void *name, void *value);
 void *bk_h_getiter(bk_ctx *c, void *o);
 void *bk_h_iternext(bk_ctx *c, void *it);
-void *bk_h_call(bk_ctx *c, void *callable, void *kwnames, int64_t first, int64_t count);
+void *bk_h_call(bk_ctx *c, void *callable, void *kwnames, int64_t owned, int64_t count);
 void *bk_h_call_ex(bk_ctx *c, void *callable, void *args, void *kwargs);
 void *bk_h_intrinsic1(bk_ctx *c, void *o, int64_t which);
 void *bk_h_build(bk_ctx *c, int64_t what, int64_t first, int64_t count);

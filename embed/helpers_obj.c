@@ -214,10 +214,43 @@ int64_t bk_h_unpack(bk_ctx *c, void *iterable, int64_t n) {
 }
 
 /* --- calls */
-void *bk_h_call(bk_ctx *c, void *callable, void *kwnames, int64_t first, int64_t count) {
+static bool is_plain_function(PyObject *o) {
+    return PyFunction_Check(o) && (const void *)((PyFunctionObject *)o)->vectorcall == bk_py_plain_vectorcall();
+}
+
+/* The interpreter moves the arguments of a Python function from the caller's stack into the callee's frame, which the
+ * function's vectorcall copies them into first of all: so the stack's reference goes just before, without looking
+ * whether it was the last. */
+static void move_argument(PyObject **word) {
+    if (!_Py_IsImmortal(*word)) Py_SET_REFCNT(*word, Py_REFCNT(*word) - 1);
+    *word = Py_None;
+}
+
+static PyObject *call_function(PyObject *f, PyObject **words, uint64_t owned, int64_t count, size_t n,
+                               PyObject *names) {
+    PyObject *args[sizeof((bk_ctx *)0)->args / sizeof(void *)];
+    for (int64_t i = 0; i < count; i++) {
+        args[i] = words[i];
+        if (owned >> i & 1) move_argument(&words[i]);
+    }
+    return PyObject_Vectorcall(f, args, n, names);
+}
+
+void *bk_h_call(bk_ctx *c, void *callable, void *kwnames, int64_t owned, int64_t count) {
+    PyObject **words = (PyObject **)c->args + 1, *f = callable, *r;
     size_t n = (size_t)(count - (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
-    if (first > 0) n |= PY_VECTORCALL_ARGUMENTS_OFFSET; /* the word before is ours to lend */
-    WITH_EVENTS(void *, PyObject_Vectorcall(callable, (PyObject *const *)c->args + first, n, kwnames));
+    ON(c);
+    if (PyMethod_Check(f) && ((uint64_t)owned >> (count + 1) & 1) && is_plain_function(PyMethod_GET_FUNCTION(f))) {
+        words[-1] = Py_NewRef(PyMethod_GET_SELF(f));
+        f = Py_NewRef(PyMethod_GET_FUNCTION(f));
+        words[count] = Py_None;
+        Py_DECREF((PyObject *)callable);
+        r = call_function(f, words - 1, (uint64_t)owned | 1, count + 1, n + 1, kwnames);
+        Py_DECREF(f);
+    } else if (is_plain_function(f)) r = call_function(f, words, (uint64_t)owned >> 1, count, n, kwnames);
+    else r = PyObject_Vectorcall(f, words, n | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+    OFF(c);
+    return r;
 }
 
 static bool is_plain(PyObject *o) {

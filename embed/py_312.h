@@ -14,6 +14,7 @@
 #define BKP_BREAKER_MASK 0xffffffffu
 #define BKP_C_LIMIT C_RECURSION_LIMIT
 #define BKP_NULL_FIRST true /* [NULL or method, callable or self, arguments...] */
+#define BKP_LENDS_LOCALS 0
 #define BKP_LOCALS_WRITABLE 0
 #define BKP_BRANCH_ANY true /* conditional jumps and UNARY_NOT take any object */
 #define BKP_IMMORTAL 0      /* the count is all ones */

@@ -15,6 +15,7 @@
 #define BKP_BREAKER_MASK 0xffu /* the bits above are the instrumentation version */
 #define BKP_C_LIMIT Py_C_RECURSION_LIMIT
 #define BKP_NULL_FIRST false /* [callable, self or NULL, arguments...] */
+#define BKP_LENDS_LOCALS 0
 #define BKP_LOCALS_WRITABLE 1
 #define BKP_BRANCH_ANY false /* conditional jumps and UNARY_NOT take only bools */
 #define BKP_IMMORTAL 0       /* the count is all ones */

@@ -22,6 +22,7 @@
 #define BKP_BREAKER_BYTES 8
 #define BKP_BREAKER_MASK 0xffu /* the bits above are the instrumentation version */
 #define BKP_NULL_FIRST false   /* [callable, self or NULL, arguments...] */
+#define BKP_LENDS_LOCALS 1
 #define BKP_LOCALS_WRITABLE 1
 #define BKP_BRANCH_ANY false /* conditional jumps and UNARY_NOT take only bools */
 #define BKP_IMMORTAL 1       /* the count is negative */

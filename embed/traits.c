@@ -51,6 +51,7 @@ const char *bk_traits_init(void) {
     fill_layout(&traits.layout);
     traits.version = BKP_VERSION;
     traits.null_first = BKP_NULL_FIRST;
+    traits.lends_locals = BKP_LENDS_LOCALS;
     traits.locals_writable = BKP_LOCALS_WRITABLE;
     if (!bk_objects_traits(&traits, &why)) return why ? why : "an object has another layout";
     why = probe();

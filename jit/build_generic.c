@@ -103,8 +103,16 @@ static void list_append(bk_builder *b, uint32_t depth) {
     flow_continue(b, insn(b)->next);
 }
 
+/* A Python function consumes its arguments: what the helper left in the argument's word is the operand now. */
+static void take_back(bk_builder *b, bk_val *v, uint32_t word) {
+    if (v->kind != V_VAL || v->own != O_OWNED) return;
+    v->box = CALLH(b, BK_H_arg_get, KI(b, word));
+    v->type = v->konst = NULL;
+    v->num = v->num2 = 0;
+}
+
 static void generic_call(bk_builder *b, uint32_t n, uint32_t kw) {
-    uint32_t first = 0, total = n;
+    uint32_t total = n;
     if (n + 1 > 60 || !box_operands(b, n + 2 + kw)) {
         if (!b->ended) leave(b, BK_G_NYI);
         return;
@@ -113,15 +121,30 @@ static void generic_call(bk_builder *b, uint32_t n, uint32_t kw) {
     bool bound = bk_py->null_first ? lo->kind != V_NULL : hi->kind != V_NULL;
     if (b->rq.header < 0 && bk_is_hot_place(b) && bk_calls_python(b)) bk_abort(b, BK_AB_CALLS);
     unknown_begin(b);
-    bk_ref callable = (bk_py->null_first && !bound ? hi : lo)->box;
+    bk_val *func = bk_py->null_first && !bound ? hi : lo;
+    uint64_t owned = 0;
     if (bound) {
         CALLH(b, BK_H_arg_set, KI(b, 1), hi->box);
+        if (hi->own == O_OWNED) owned |= 2;
         total++;
     }
-    for (uint32_t i = 0; i < n; i++) CALLH(b, BK_H_arg_set, KI(b, (int64_t)i + 1 + bound), opnd(b, n - i + kw));
-    first = 1; /* word 0 is scratch for the callee */
+    for (uint32_t i = 0; i < n; i++) {
+        CALLH(b, BK_H_arg_set, KI(b, (int64_t)i + 1 + bound), opnd(b, n - i + kw));
+        if (top(b, n - i + kw)->own == O_OWNED) owned |= UINT64_C(1) << (i + 1 + bound);
+    }
+    if (func->own == O_OWNED) { /* a bound method goes before its function runs */
+        CALLH(b, BK_H_arg_set, KI(b, total + 1), func->box);
+        owned |= UINT64_C(1) << (total + 1);
+    }
+    /* word 0 is scratch for the callee */
     bk_ref names = kw ? opnd(b, 1) : b->kwnames ? KP(b, b->kwnames) : KP(b, NULL);
-    bk_ref r = CALLH(b, BK_H_call, callable, names, KI(b, first), KI(b, total));
+    bk_ref r = CALLH(b, BK_H_call, func->box, names, KI(b, (int64_t)owned), KI(b, total));
+    if (owned) {
+        take_back(b, func, total + 1);
+        if (bound) take_back(b, hi, 1);
+        for (uint32_t i = 0; i < n; i++) take_back(b, top(b, n - i + kw), i + 1 + bound);
+        b->raise_snap = snap_now(b, TOPF(b)->pc, BK_SNAP_RAISE, BK_G_RAISE);
+    }
     raise_if_null(b, r);
     finish_operands(b, n + 2 + kw, r);
 }

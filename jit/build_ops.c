@@ -101,7 +101,7 @@ static void op_pop_top(bk_builder *b) {
     } else {
         check_release(b, t);
         bk_val v = pop(b);
-        if (v.own == O_OWNED || v.kind == V_TUPLE || v.kind == V_INST) {
+        if (v.own == O_OWNED || v.kind == V_INST || v.nkids) { /* kids: an iterator over iterators, too */
             begin_effect(b);
             release(b, &v);
         }

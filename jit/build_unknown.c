@@ -75,6 +75,15 @@ static void sync_locals(bk_builder *b) {
     }
 }
 
+/* unknown code may count references: the stack has its own, as in the interpreter */
+static void hold(bk_builder *b, bk_val *v) {
+    if (v->clean) return;
+    for (int i = 0; i < v->nkids && v->kind != V_INST; i++) hold(b, &v->kids[i]);
+    if (v->own != O_HOMES || !v->box) return;
+    E(b, v->maybe ? BK_XINCREF : BK_INCREF, v->box, 0);
+    v->own = O_OWNED;
+}
+
 void unknown_begin(bk_builder *b) {
     if (b->body && b->st.n == 2) bk_body_unknown(b);
     if (!is_outer(b)) call_instead(b); /* an inlined frame does not exist for whoever looks */
@@ -84,9 +93,10 @@ void unknown_begin(bk_builder *b) {
     bk_bframe *f = TOPF(b);
     uint64_t dropped = 0;
     settle_boxes(b, UINT64_MAX);
+    for (uint32_t k = 0; k < f->sp && !bk_py->lends_locals; k++) hold(b, &f->slots[f->ci->nlocals + k]);
     for (uint32_t i = 0; i < f->ci->nlocals; i++)
         if (!f->slots[i].clean && f->slots[i].kind != V_NULL) dropped |= home_bit(i);
-    if (dropped) {
+    if (dropped) { /* what is lent as the interpreter lends it */
         for (uint32_t k = 0; k < f->sp; k++) secure_homes(b, &f->slots[f->ci->nlocals + k], dropped);
     }
     sync_locals(b);

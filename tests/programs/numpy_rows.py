@@ -341,7 +341,7 @@ def iterators_of_arrays_left(stop):
     return state, x, i, row, next(e, None), next(its, None), row.base is rows
 
 
-@case(*[(w,) for w in ("longer", "shorter", "shape", "dtype", "strides", "values", "flags")])
+@case(*[(w,) for w in ("longer", "shorter", "refused", "shape", "dtype", "strides", "values", "flags")])
 def arrays_changed_while_iterated(what):
     a = np.arange(400.0)
     n = s = 0
@@ -355,6 +355,8 @@ def arrays_changed_while_iterated(what):
                     a.resize(600, refcheck=False)
                 elif what == "shorter":
                     a.resize(300, refcheck=False)
+                elif what == "refused":
+                    a.resize(500)
                 elif what == "shape":
                     a.shape = 200, 2
                 elif what == "dtype":
