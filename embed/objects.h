@@ -6,8 +6,8 @@
 
 /* Known types, helper addresses. 0, or -1 with an exception set. Call once, before anything else of this part. */
 int bk_objects_init(void);
-/* fills the object layouts of `t` (not layout, version, null_first, locals_writable); false with a reason in *why if a
- * live object does not look as expected */
+/* fills the object layouts of `t` (not layout, version, null_first, lends_locals, locals_writable); false with a reason
+ * in *why if a live object does not look as expected */
 bool bk_objects_traits(bk_traits *t, const char **why);
 /* chars.c; false: the strings of one Latin-1 character are not what compiled code expects */
 bool bk_chars_init(bk_traits *t);

@@ -4,8 +4,9 @@
  *
  * What each version file gives (prefix bkp_):
  *   BKP_VERSION               0x030c ...; BKP_IP_ADD, BKP_BREAKER_BYTES, BKP_BREAKER_MASK, BKP_NULL_FIRST,
- *                             BKP_LENDS_LOCALS, BKP_LOCALS_WRITABLE, BKP_BRANCH_ANY, BKP_OPCODE_TABLES, BKP_IMMORTAL, BKP_HOME_TAG,
- *                             BKP_HASH_TEXT, BKP_ITER_SLOTS (of the operand stack, for a for loop's iterator)
+ *                             BKP_LENDS_LOCALS, BKP_LOCALS_WRITABLE, BKP_BRANCH_ANY, BKP_OPCODE_TABLES,
+ *                             BKP_IMMORTAL, BKP_HOME_TAG, BKP_HASH_TEXT,
+ *                             BKP_ITER_SLOTS (of the operand stack, for a for loop's iterator)
  *   bkp_current, bkp_set_current    the thread's innermost interpreter frame
  *   bkp_code, bkp_func        a frame's code object and function (or NULL)
  *   bkp_init                  sets a new frame's fields, with empty locals

@@ -60,7 +60,7 @@ bk_codeinfo *bk_py_codeinfo(bk_obj *code);
 typedef struct {
     bk_layout layout;
     bool null_first;      /* LOAD_GLOBAL/CALL: NULL below the callable (3.12), else above it */
-    bool lends_locals;   /* LOAD_FAST may push a local without a reference of its own (3.14+) */
+    bool lends_locals;    /* LOAD_FAST may push a local without a reference of its own (3.14+) */
     bool locals_writable; /* f_locals of a running frame writes through (3.13+) */
     int version;          /* 0x030d */
     /* object layouts beyond layout, in bytes */
