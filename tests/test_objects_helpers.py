@@ -351,17 +351,17 @@ def test_calls(mod, call):
         return a, b, rest, k, more
 
     def window(*values):
-        keep = [None, None, *values]
+        keep = [None, *values]  # the first word is the callee's
         mod.set_args(keep)
         return keep
 
     keep = window(1, 2, 3)
-    assert call("call", f, mod.NULL, 2, 3) == (1, 2, (3,), 0, {})
+    assert call("call", f, mod.NULL, 0, 3) == (1, 2, (3,), 0, {})
     keep = window(1, 9, 8)
-    assert call("call", f, ("k", "z"), 2, 3) == (1, 2, (), 9, {"z": 8})
+    assert call("call", f, ("k", "z"), 0, 3) == (1, 2, (), 9, {"z": 8})
     bound = [].append
     keep = window(4)
-    assert call("call", bound, mod.NULL, 2, 1) is None and bound.__self__ == [4]
+    assert call("call", bound, mod.NULL, 0, 1) is None and bound.__self__ == [4]
     assert keep
     same(mod, call, "call", (f, mod.NULL, 0, 0), lambda: f())
     three = 3
