@@ -6,6 +6,7 @@ The core's own sentences (`backedge.explain`) say what happened; these say what 
 REASONS = {
     "NONE": "It was not tried before the program ended.",
     "TOO_BIG": "The loop is too long to compile as one piece. Move a part of it into a loop of its own.",
+    "BUDGET": "Building the loop takes too long. Move a part of it into a function or a loop of its own.",
     "TOO_MANY_VERSIONS": "Types keep changing here. Keep each variable to one type, not int and float or None.",
     "GENERATOR": "Generators and coroutines stay interpreted. Put the hot loop into a plain function, or fill a list.",
     "VERIFY": "The compiler's own check failed. This is a fault of backedge: please report it.",

@@ -118,6 +118,7 @@ def test_tickets_are_forgotten(mod):
     assert mod.facts(g) == (1, True)
     key = "".join(["lo", "ng_name"])
     g[key] = 2
+    g["y"] = 3  # the name bound last is held
     before = sys.getrefcount(key)
     mod.assume_global(t, g, {}, key)
     assert sys.getrefcount(key) == before + 1

@@ -664,13 +664,13 @@ def builtin_shadowed_while_running(n):
 
 @case((100,))
 def module_attribute_changes(n):
-    old = math.sqrt
+    old = math.ulp  # one that no other test needs: a name that changed often is no constant any more
     s = 0.0
     for i in range(n):
-        s += math.sqrt(i)
+        s += math.ulp(i)
         if i == 70:
-            math.sqrt = lambda x: -1.0
-    math.sqrt = old
+            math.ulp = lambda x: -1.0
+    math.ulp = old
     return s
 
 

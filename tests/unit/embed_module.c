@@ -60,6 +60,8 @@ int bk_driver_disable(bk_obj *code) {
     return bk_py_set_events(code, 0, false);
 }
 bool bk_driver_enabled(bk_obj *code) { return bk_events_of(code) != 0; }
+bool bk_driver_calibrate(bk_obj *code) { return code != NULL; }
+double bk_driver_calibrated(bk_obj *code) { return code ? 1 : 0; }
 void bk_driver_drain(void) { note("drain "); }
 void bk_driver_stop(void) { note("stop "); }
 void bk_events_finish(void) {}
