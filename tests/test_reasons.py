@@ -206,9 +206,11 @@ ABORTS = {
         {"BACKEDGE_CODE_KIB": "16"},
     ),
     "CALLS": "def f(n, *more): return n if n < 2 else f(n - 1, *more) + f(n - 2)\nfor _ in range(99): f(12)\n",
-    "INVALIDATED": (
-        "k = 1\n" + LOOP.format("s += x * k; " * 200) + "f([1] * 500)\nk = 2\n",
-        {"BACKEDGE_FIXED_ORDER": "0"},  # compiled by the worker, which takes longer than the rest of the loop
+    "INVALIDATED": (  # the worker compiles at least one of these while the loop runs to its end
+        "".join(
+            f"k{i} = 1\n" + LOOP.format(f"s += x * k{i}; " * 100) + f"f([1] * {100 * i})\nk{i} = 2\n" for i in range(1, 16)
+        ),
+        {"BACKEDGE_FIXED_ORDER": "0"},
     ),
     "LEAVES_EARLY": (
         "def f(xs):\n    global q\n    q = s = 0\n    for x in xs:\n        s += x\n        if x > 7: del q\n"
