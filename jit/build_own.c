@@ -37,6 +37,7 @@ static void each_borrower(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint
 }
 
 void secure_homes(bk_builder *b, bk_val *v, uint64_t mask) {
+    if (v->kind == V_RANGEIT) return; /* of its step, only the number matters */
     view_secure_homes(b, v, mask);
     for (int i = 0; i < v->nkids && v->kind != V_INST; i++) secure_homes(b, &v->kids[i], mask);
     if (v->own != O_HOMES || v->clean || !v->box || !(v->homes & mask)) return;

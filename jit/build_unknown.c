@@ -77,7 +77,7 @@ static void sync_locals(bk_builder *b) {
 
 /* unknown code may count references: the stack has its own, as in the interpreter */
 static void hold(bk_builder *b, bk_val *v) {
-    if (v->clean) return;
+    if (v->clean || v->kind == V_RANGEIT) return; /* of its step, only the number matters */
     for (int i = 0; i < v->nkids && v->kind != V_INST; i++) hold(b, &v->kids[i]);
     if (v->own != O_HOMES || !v->box) return;
     E(b, v->maybe ? BK_XINCREF : BK_INCREF, v->box, 0);

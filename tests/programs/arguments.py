@@ -208,6 +208,25 @@ def ranges_with_any_step(n, k):
     return s
 
 
+class Printer:
+    def __init__(self):
+        self.out = []
+
+    def __call__(self, *args):
+        self.out.append("{!r}".format(args))
+
+
+@case((40, 3), (40, 7))
+def ranges_of_unknown_step_over_unknown_calls(n, k):
+    show = Printer()
+    for j in range(n):
+        for i in range(j, 60, k + (j & 1)):
+            print(i, j, file=None, end="") if i > 100 else show(i, *[j])
+        for i in range(60, j, -k):
+            show(*(i, k))
+    return show.out
+
+
 @case((30, 1 << 62), (30, (1 << 63) - 5), (30, -(1 << 63)), (30, 1 << 70))
 def ranges_at_the_edges(n, b):
     s = 0
