@@ -147,12 +147,7 @@ static void write_real(bk_leaving *l) {
 
 /* takes the function of frame i from where it waits, the caller's stack */
 static PyObject *waiting_function(bk_leaving *l, uint32_t i) {
-    bkp_frame *caller = l->f[i - 1].frame;
-    int d = bkp_depth(caller) - 1;
-    void **slot = bkp_home(caller) + bkp_code(caller)->co_nlocalsplus + d;
-    PyObject *func = bkp_peek(*slot);
-    *slot = bkp_slot(NULL);
-    bkp_set_depth(caller, d);
+    PyObject *func = bk_pop_operand(l->f[i - 1].frame);
     assert(PyFunction_Check(func));
     return func;
 }

@@ -88,6 +88,7 @@ uint32_t bk_inner_next(const bk_leftframe *f, PyObject *result);
 PyObject *bk_finish_result(bkp_frame *caller, const bk_insn *at, bk_finish finish, PyObject *r);
 /* the iterator goes; the number of the instruction behind the loop */
 uint32_t bk_finish_loop(bkp_frame *caller, const bk_insn *at);
+PyObject *bk_pop_operand(bkp_frame *f); /* off the stack, with its reference */
 /* pushes what instruction `in` leaves on the stack when the Python function that it called returned `result` (stolen)
  */
 void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result);

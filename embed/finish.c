@@ -4,16 +4,6 @@
 #include "embed.h"
 #include "special.h"
 
-/* takes an operand off the stack, with its reference */
-static PyObject *take(bkp_frame *f) {
-    int d = bkp_depth(f) - 1;
-    void **slot = bkp_home(f) + bkp_code(f)->co_nlocalsplus + d;
-    PyObject *o = bkp_peek(*slot);
-    *slot = bkp_slot(NULL);
-    bkp_set_depth(f, d);
-    return o;
-}
-
 /* an object goes; an exception that is set stays so */
 static void drop(PyObject *o) {
     PyObject *exc = PyErr_GetRaisedException();
@@ -93,7 +83,7 @@ static PyObject *truth_of(PyObject *r, bool inverted) {
 
 /* the operands wait on the stack */
 static PyObject *with_operands(bkp_frame *caller, const bk_insn *at, bk_finish finish, PyObject *r) {
-    PyObject *y = take(caller), *x = take(caller);
+    PyObject *y = bk_pop_operand(caller), *x = bk_pop_operand(caller);
     if (r == Py_NotImplemented) {
         Py_DECREF(r);
         r = finish == BK_FIN_COMPARE ? rest_of_compare(at->arg, x, y) : rest_of_binary(at->arg, x, y, finish);
@@ -106,7 +96,7 @@ static PyObject *with_operands(bkp_frame *caller, const bk_insn *at, bk_finish f
 
 /* the instance that was called __init__ on waits on top of the caller's stack: it is the call's result */
 static PyObject *init_result(bkp_frame *caller, PyObject *r) {
-    PyObject *self = take(caller);
+    PyObject *self = bk_pop_operand(caller);
     if (r && r != Py_None) {
         PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(r)->tp_name);
         Py_CLEAR(r);
@@ -155,6 +145,6 @@ PyObject *bk_finish_result(bkp_frame *caller, const bk_insn *at, bk_finish finis
 }
 
 uint32_t bk_finish_loop(bkp_frame *caller, const bk_insn *at) {
-    Py_DECREF(take(caller));
+    Py_DECREF(bk_pop_operand(caller));
     return (uint32_t)at->target;
 }

@@ -33,6 +33,15 @@ bkp_frame *bk_inner_push(PyThreadState *ts, PyFunctionObject *func, PyCodeObject
     return f;
 }
 
+PyObject *bk_pop_operand(bkp_frame *f) {
+    int d = bkp_depth(f) - 1;
+    void **slot = bkp_home(f) + bkp_code(f)->co_nlocalsplus + d;
+    PyObject *o = bkp_peek(*slot);
+    *slot = bkp_slot(NULL);
+    bkp_set_depth(f, d);
+    return o;
+}
+
 /* ---- running them ---- */
 void bk_push_result(bkp_frame *f, const bk_insn *in, PyObject *result) {
     int d = bkp_depth(f);

@@ -17,6 +17,15 @@ static hidden hide(PyThreadState *ts) {
     return h;
 }
 
+/* a result is dropped, an exception printed; whether it was one */
+static bool ended(PyObject *r) {
+    bool failed = !r, interrupted = failed && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    if (failed) PyErr_Print();
+    if (interrupted) _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+    Py_XDECREF(r);
+    return failed;
+}
+
 /* the program may have changed the limit: what is left is what it would be had it been set before */
 static PyObject *back(PyThreadState *ts, hidden h, int limit, bool failed) {
     bkp_set_current(ts, h.frame);
@@ -81,12 +90,9 @@ PyObject *bk_run_command(PyObject *self, PyObject *text) {
     int limit = ts->py_recursion_limit;
     hidden h = hide(ts);
     PyObject *r = eval_command(text, name);
-    bool interrupted = !r && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
-    if (!r) PyErr_Print();
-    if (interrupted) _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
-    Py_XDECREF(r);
+    bool failed = ended(r);
     Py_DECREF(name);
-    return back(ts, h, limit, !r);
+    return back(ts, h, limit, failed);
 }
 
 PyObject *bk_run_module(PyObject *self, PyObject *args) {
@@ -101,10 +107,7 @@ PyObject *bk_run_module(PyObject *self, PyObject *args) {
     int limit = ts->py_recursion_limit;
     hidden h = hide(ts);
     PyObject *r = PyObject_CallFunctionObjArgs(run, name, alter, NULL);
-    bool interrupted = !r && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
-    if (!r) PyErr_Print();
-    if (interrupted) _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
-    Py_XDECREF(r);
+    bool failed = ended(r);
     Py_DECREF(run);
-    return back(ts, h, limit, !r);
+    return back(ts, h, limit, failed);
 }

@@ -37,21 +37,22 @@ static int from_environment(size_t i) {
     return 0;
 }
 
-/* exits:SEED[:ONE_IN], verify or memory */
+/* exits:SEED[:ONE_IN], verify, memory or loss */
 static int stress_from_environment(void) {
     const char *text = getenv("BACKEDGE_STRESS");
     char seed[32], rest = 0;
     unsigned one_in = 50;
     int64_t v;
     if (!text || !*text) return 0;
-    if (strcmp(text, "verify") == 0) bk_stress_compile = BK_STRESS_VERIFY;
-    if (strcmp(text, "memory") == 0) bk_stress_compile = BK_STRESS_MEMORY;
-    if (bk_stress_compile) return 0;
+    if (strcmp(text, "verify") == 0) bk_stress_with = BK_STRESS_VERIFY;
+    if (strcmp(text, "memory") == 0) bk_stress_with = BK_STRESS_MEMORY;
+    if (strcmp(text, "loss") == 0) bk_stress_with = BK_STRESS_LOSS;
+    if (bk_stress_with) return 0;
     int n = sscanf(text, "exits:%31[0-9]:%u%c", seed, &one_in, &rest);
     if (n < 1 || n > 2 || !parse(seed, &v) || v == 0 || one_in == 0 ||
         (n == 1 && strlen(text) != strlen("exits:") + strlen(seed))) {
         PyErr_Format(PyExc_ValueError,
-                     "BACKEDGE_STRESS must be exits:SEED, exits:SEED:ONE_IN, verify or memory, not '%s'", text);
+                     "BACKEDGE_STRESS must be exits:SEED, exits:SEED:ONE_IN, verify, memory or loss, not '%s'", text);
         return -1;
     }
     bk_stress_seed = (uint64_t)v;

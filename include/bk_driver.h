@@ -71,9 +71,9 @@ extern unsigned bk_keep_stages;
 void bk_driver_each(void (*f)(void *ctx, bk_obj *code), void *ctx);
 
 /* Stress (BACKEDGE_STRESS): exits:SEED, guards fail on purpose (seed 0: off); verify, the IR of every region is
- * damaged; memory, there is none for the optimiser. */
+ * damaged; memory, there is none for the optimiser; loss, native code that is timed seems to gain nothing. */
 extern uint64_t bk_stress_seed;
 extern uint32_t bk_stress_one_in;
-typedef enum { BK_STRESS_NONE, BK_STRESS_VERIFY, BK_STRESS_MEMORY } bk_stress;
-extern bk_stress bk_stress_compile;
+typedef enum { BK_STRESS_NONE, BK_STRESS_VERIFY, BK_STRESS_MEMORY, BK_STRESS_LOSS } bk_stress;
+extern bk_stress bk_stress_with;
 #endif

@@ -268,6 +268,7 @@ _Noreturn void call_instead(bk_builder *b);       /* build again without inlinin
 bk_ref placed(bk_builder *b, bk_ref r);                  /* r, new, belongs to the current instruction */
 bk_ref guard_by(bk_builder *b, bk_ref r, uint32_t snap); /* r leaves by this snapshot */
 bool is_const(const bk_builder *b, bk_ref r, bk_op op);  /* op: which kind of constant */
+bool is_constant(const bk_builder *b, bk_ref r);         /* of a number */
 bk_ref E(bk_builder *b, bk_op op, bk_ref x, bk_ref y);
 bk_ref Et(bk_builder *b, bk_op op, bk_type t, bk_ref x, bk_ref y, bk_ref z);
 bk_ref Eimm(bk_builder *b, bk_op op, bk_ref x, int64_t imm);
@@ -296,11 +297,13 @@ bk_val v_bool(bk_ref cond);
 bk_val v_null(void);
 void push(bk_builder *b, bk_val v);
 bk_val pop(bk_builder *b);
-bk_val *top(bk_builder *b, uint32_t k);   /* k = 1: the top */
-bool is_num(const bk_val *v);             /* exact int, float, bool, complex or NumPy scalar */
-bool fits(const bk_val *v);               /* has, or may be given, an unboxed value */
-bk_ref unbox(bk_builder *b, bk_val *v);   /* its unboxed value (guards that an int fits) */
-bk_ref boxed(bk_builder *b, bk_val *v);   /* a definite pointer to it, making (owned) one if need be */
+bk_val *top(bk_builder *b, uint32_t k); /* k = 1: the top */
+bool is_num(const bk_val *v);           /* exact int, float, bool, complex or NumPy scalar */
+bool fits(const bk_val *v);             /* has, or may be given, an unboxed value */
+bk_ref unbox(bk_builder *b, bk_val *v); /* its unboxed value (guards that an int fits) */
+bk_ref boxed(bk_builder *b, bk_val *v); /* a definite pointer to it, making (owned) one if need be */
+/* the parts of a virtual value, with room for some: other states and copies share those that it has */
+bk_val *copy_kids(bk_builder *b, const bk_val *v, uint32_t room);
 void lend_kids(bk_builder *b, bk_val *v); /* for a copy of a virtual: items of its own, lent as the whole is */
 void force(bk_builder *b, bk_val *v);     /* makes the object of a virtual */
 void each_val(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint64_t), uint64_t arg); /* all slots of all frames */

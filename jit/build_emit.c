@@ -59,6 +59,10 @@ bk_ref KF(bk_builder *b, double v) { return placed(b, bk_kf(b->fn, v)); }
 bk_ref KP(bk_builder *b, const void *p) { return placed(b, bk_kp(b->fn, p)); }
 
 bool is_const(const bk_builder *b, bk_ref r, bk_op op) { return r && b->fn->ins[r].op == op; }
+bool is_constant(const bk_builder *b, bk_ref r) {
+    bk_op op = (bk_op)b->fn->ins[r].op;
+    return op == BK_K_I64 || op == BK_K_F64 || op == BK_K_I1 || op == BK_K_F32;
+}
 
 void guard(bk_builder *b, bk_ref cond, bk_guardkind kind) {
     if (is_const(b, cond, BK_K_I1)) {

@@ -21,10 +21,8 @@ void *alloc(bk_builder *b, size_t size) {
 /* what is built on one side of a branch changes parts of virtual values (boxes, ownership) for that side only */
 static void own_kids(bk_builder *b, bk_val *v) {
     if (!v->nkids) return;
-    bk_val *kids = alloc(b, v->nkids * sizeof *kids);
-    memcpy(kids, v->kids, v->nkids * sizeof *kids);
-    v->kids = kids;
-    for (int i = 0; i < v->nkids; i++) own_kids(b, &kids[i]);
+    v->kids = copy_kids(b, v, v->nkids);
+    for (int i = 0; i < v->nkids; i++) own_kids(b, &v->kids[i]);
 }
 
 /* for what is written at once: zeroing it showed in profiles of building */
@@ -427,11 +425,7 @@ static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
         bk_sync_slot(b, p.slot, v);
     } else if (s->repr == R_VIRT) {
         if (!v->nkids) secure(b, v);
-        if (v->nkids) { /* kids may be shared with copies of the state */
-            bk_val *kids = alloc(b, v->nkids * sizeof *kids);
-            memcpy(kids, v->kids, v->nkids * sizeof *kids);
-            v->kids = kids;
-        }
+        if (v->nkids) v->kids = copy_kids(b, v, v->nkids);
         for (int i = 0; i < v->nkids; i++) convert(b, &s->kids[i], &v->kids[i], (place_t){0});
     }
 }

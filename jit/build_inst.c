@@ -37,13 +37,6 @@ bool holds_inst(const bk_val *v) {
     return false;
 }
 
-/* kids are shared with other states: those that change are copied */
-static bk_val *own_kids(bk_builder *b, const bk_val *v, uint8_t room) {
-    bk_val *kids = alloc(b, (room + 1u) * sizeof *kids);
-    if (v->nkids) memcpy(kids, v->kids, v->nkids * sizeof *kids);
-    return kids;
-}
-
 /* every copy of the instance becomes `to` */
 static void replace(bk_builder *b, bk_val *v, uint32_t vid, const bk_val *to) {
     if (v->kind == V_INST && v->vid == vid) {
@@ -51,7 +44,7 @@ static void replace(bk_builder *b, bk_val *v, uint32_t vid, const bk_val *to) {
         return;
     }
     if (!inst_count(v, vid)) return;
-    v->kids = own_kids(b, v, v->nkids);
+    v->kids = copy_kids(b, v, v->nkids);
     for (int i = 0; i < v->nkids; i++) replace(b, &v->kids[i], vid, to);
 }
 
@@ -120,7 +113,7 @@ void inst_store(bk_builder *b, bk_val *o, int64_t where, bk_val v) {
     int i = find(o, (uint32_t)where);
     bk_val fresh = *o, old = {.kind = V_NULL};
     keep(b, &v);
-    fresh.kids = own_kids(b, o, (uint8_t)(o->nkids + 1));
+    fresh.kids = copy_kids(b, o, (uint8_t)(o->nkids + 1));
     if (i < 0) {
         i = fresh.nkids++;
         uint16_t *at = alloc(b, fresh.nkids * sizeof *at);
@@ -154,7 +147,7 @@ static int64_t order_word(const bk_val *v, int from) {
 static bk_ref make(bk_builder *b, bk_val *v, bk_ref *boxes) {
     bk_attr at;
     bk_py_layout(v->type, &at);
-    bk_val *kids = own_kids(b, v, v->nkids);
+    bk_val *kids = copy_kids(b, v, v->nkids);
     for (int i = 0; i < v->nkids; i++) {
         int same = 0; /* one number in two attributes is one object */
         while (same < i && !(kids[i].num && !v->kids[i].box && !v->kids[same].box && v->kids[same].num == kids[i].num &&
@@ -188,7 +181,7 @@ static bool is_outer_local(bk_builder *b, const bk_val *v, uint32_t *slot) {
 void inst_share_box(bk_builder *b, const bk_val *v, const bk_val *was, bk_ref box) {
     uint32_t vid = v->vid;
     bk_val fresh = *v;
-    fresh.kids = own_kids(b, v, v->nkids);
+    fresh.kids = copy_kids(b, v, v->nkids);
     for (int i = 0; i < v->nkids; i++) {
         bk_val *k = &fresh.kids[i];
         if (k->kind != V_VAL || !k->num || k->num != was->num || k->num2 != was->num2 || k->type != was->type) continue;
@@ -225,7 +218,7 @@ static void settle_kids(bk_builder *b, bk_val *v, bk_settling *s) {
         v->kids = s->kids[n];
         return;
     }
-    v->kids = own_kids(b, v, v->nkids);
+    v->kids = copy_kids(b, v, v->nkids);
     for (int i = 0; i < v->nkids; i++) settle_copy(b, &v->kids[i], s);
     if (!inst) return;
     if (s->nholders == BK_MOSTDYING) bk_abort(b, BK_AB_TOO_BIG);

@@ -185,9 +185,8 @@ void release(bk_builder *b, bk_val *v) { release_all(b, v, 1); }
 /* ---- locals ------------------------------------------------------------------------------------------------------ */
 
 void lend_kids(bk_builder *b, bk_val *v) {
-    bk_val *kids = alloc(b, (v->nkids + 1u) * sizeof *kids);
+    bk_val *kids = copy_kids(b, v, v->nkids);
     for (int i = 0; i < v->nkids; i++) {
-        kids[i] = v->kids[i];
         if (kids[i].own == O_OWNED) kids[i].own = O_VOLATILE;
         if (kids[i].kind == V_TUPLE || kids[i].kind == V_SLICE) lend_kids(b, &kids[i]);
     }

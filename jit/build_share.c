@@ -8,11 +8,6 @@ static bool has_identity(const bk_val *v) {
     return v->kind == V_VAL && v->num && v->type != bk_types.t_bool && v->type != bk_types.t_str && !v->modular;
 }
 
-static bool is_constant(const bk_builder *b, bk_ref r) {
-    bk_op op = (bk_op)b->fn->ins[r].op;
-    return op == BK_K_I64 || op == BK_K_F64 || op == BK_K_I1 || op == BK_K_F32;
-}
-
 /* a copy of the number that has no definite box either */
 static bool same_number(const bk_val *v, const bk_val *w) {
     return has_identity(w) && w->num == v->num && w->num2 == v->num2 && w->type == v->type && !w->clean &&
@@ -89,12 +84,8 @@ static void give_box(bk_builder *b, uint32_t frame, uint32_t slot, bk_val *v, bk
 static void share_in(bk_builder *b, uint32_t frame, uint32_t slot, bk_val *v, const bk_val *was, bk_ref box) {
     if (same_number(was, v)) give_box(b, frame, slot, v, box);
     else if ((v->kind == V_TUPLE || v->kind == V_SLICE) && copied_in(was, v)) {
-        bk_val *kids = alloc(b, (v->nkids + 1u) * sizeof *kids); /* those of copies of the state stay */
-        for (int i = 0; i < v->nkids; i++) {
-            kids[i] = v->kids[i];
-            share_in(b, UINT32_MAX, 0, &kids[i], was, box);
-        }
-        v->kids = kids;
+        v->kids = copy_kids(b, v, v->nkids);
+        for (int i = 0; i < v->nkids; i++) share_in(b, UINT32_MAX, 0, &v->kids[i], was, box);
     } else if (v->kind == V_INST && copied_in(was, v)) inst_share_box(b, v, was, box);
 }
 

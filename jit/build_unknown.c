@@ -38,11 +38,6 @@ _Noreturn void call_instead(bk_builder *b) {
     bk_restart(b);
 }
 
-static bool is_constant(const bk_builder *b, bk_ref r) {
-    bk_op op = (bk_op)b->fn->ins[r].op;
-    return op == BK_K_I64 || op == BK_K_F64 || op == BK_K_I1 || op == BK_K_F32;
-}
-
 /* One value in two places is one object: a local that has no box yet takes the one that an operand was given, or an
  * earlier local. */
 static void share_box(bk_builder *b, uint32_t slot) {
@@ -113,21 +108,24 @@ static void forget(bk_builder *b, bk_val *v, uint64_t unused) {
     for (int i = 0; i < v->nkids; i++) forget(b, &v->kids[i], 0);
 }
 
+static void still(bk_builder *b, bk_ref cond, bk_guardkind kind, uint32_t snap) {
+    bk_ref r = E(b, BK_GUARD, cond, 0);
+    b->fn->ins[r].imm = kind;
+    guard_by(b, r, snap);
+}
+
 void unknown_end(bk_builder *b) {
     each_val(b, forget, 0);
     uint32_t pc = TOPF(b)->pc;
     uint32_t snap = snap_now(b, pc, BK_SNAP_RESUME, BK_G_INVALID);
     guard_by(b, E(b, BK_GVALID, 0, 0), snap);
     if (b->bodies->underflow == BK_UNDERFLOW_IGNORED) {
-        bk_ref r = E(b, BK_GUARD, Ecall(b, BK_H_np_ignores_underflow, 0, NULL), 0);
-        b->fn->ins[r].imm = BK_G_FPWARN;
-        guard_by(b, r, snap);
+        bk_ref ignores = Ecall(b, BK_H_np_ignores_underflow, 0, NULL);
+        still(b, ignores, BK_G_FPWARN, snap);
     }
     if (bk_py->locals_writable) {
         bk_ref seen = Ecall(b, BK_H_frame_seen, 0, NULL);
-        bk_ref r = E(b, BK_GUARD, E(b, BK_NOT, seen, 0), 0);
-        b->fn->ins[r].imm = BK_G_LOCALS;
-        guard_by(b, r, snap);
+        still(b, E(b, BK_NOT, seen, 0), BK_G_LOCALS, snap);
     }
 }
 

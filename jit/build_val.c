@@ -33,6 +33,12 @@ const bk_insn *insn(bk_builder *b) { return &TOPF(b)->ci->insns[TOPF(b)->pc]; }
 bool is_outer(const bk_builder *b) { return b->st.n == 1; }
 uint64_t home_bit(uint32_t slot) { return 1ull << (slot < 63 ? slot : 63); }
 
+bk_val *copy_kids(bk_builder *b, const bk_val *v, uint32_t room) {
+    bk_val *kids = alloc(b, (room + 1u) * sizeof *kids);
+    if (v->nkids) memcpy(kids, v->kids, v->nkids * sizeof *kids);
+    return kids;
+}
+
 void push(bk_builder *b, bk_val v) {
     bk_bframe *f = TOPF(b);
     v.clean = false;

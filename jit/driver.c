@@ -18,7 +18,7 @@ unsigned bk_keep_stages;
 bool bk_gdb_wanted;
 uint64_t bk_stress_seed;
 uint32_t bk_stress_one_in = 64;
-bk_stress bk_stress_compile;
+bk_stress bk_stress_with;
 static bool paused, stopped;
 static double start_ms;
 

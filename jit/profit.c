@@ -71,6 +71,7 @@ static bool turn_ends(const bk_trial *t) {
 
 /* Other processes had the processor. A loop that waits itself is not slower for being native. */
 static bool disturbed(bk_trial *t) {
+    if (bk_stress_with == BK_STRESS_LOSS) return false;
     double wall = (double)(bk_clock() - t->began) / bk_ticks_per_us(), cpu = (double)(cpu_us() - t->began_us);
     return wall > 1.1 * cpu + 5 && ++t->disturbed;
 }
@@ -120,7 +121,7 @@ static bk_trialphase turn_over(bk_trial *t) {
     t->ratios[t->turns++] = ratio(t, gap - t->event);
     if (t->turns < BK_TRIAL_TURNS) return t->phase;
     t->turns = 0;
-    double m = median(t->ratios, BK_TRIAL_TURNS);
+    double m = bk_stress_with == BK_STRESS_LOSS ? 1 : median(t->ratios, BK_TRIAL_TURNS);
     if (m >= 0 && m < gain) return t->phase = BK_TRIAL_OFF;
     return t->phase = ++t->losses == LOSSES ? BK_TRIAL_LOST : BK_TRIAL_NATIVE;
 }

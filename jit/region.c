@@ -200,14 +200,14 @@ static const char *verify(const bk_fn *fn) {
 }
 
 static bool optimize(bk_region *r) {
-    if (bk_stress_compile == BK_STRESS_MEMORY) r->fn->oom = true;
+    if (bk_stress_with == BK_STRESS_MEMORY) r->fn->oom = true;
     for (uint32_t i = 0; i < r->fn->nbodies; i++)
         if (bk_optimize(r->fn->bodies[i], &r->opt, &r->optstats, NULL, NULL) < 0 || r->fn->bodies[i]->oom) return false;
     return bk_optimize(r->fn, &r->opt, &r->optstats, NULL, NULL) >= 0 && !r->fn->oom;
 }
 
 void bk_region_compile(bk_region *r) {
-    if (bk_stress_compile == BK_STRESS_VERIFY) r->fn->blocks[0].nins = 0;
+    if (bk_stress_with == BK_STRESS_VERIFY) r->fn->blocks[0].nins = 0;
     const char *bad = verify(r->fn);
     double t = now_ms();
     if (bk_keep_stages & 1) r->texts[0] = print_fn(r->fn);

@@ -3,6 +3,7 @@
  * while it stays so, because later calls may run longer. Ranges, lists and tuples tell how many iterations they have
  * left; of other loops compiled code counts them. */
 #include "rest.h"
+#include "iterations.h"
 #include "worth.h"
 
 enum { SHORT_INSNS = 70, MANY = 256, FIRST_US = 10000, LONGEST_US = 320000 };
@@ -23,12 +24,8 @@ static int64_t iteration(const bk_anchor *a, const bk_region *r) {
 }
 
 int64_t bk_rest_items(const bk_anchor *a, const bk_region *r, void **home) {
-    const bk_codestate *s = a->of;
-    if (a->header < 0 || s->ci->insns[a->header].op != BC_FOR_ITER) return BK_REST_UNKNOWN;
-    uint32_t slot = s->ci->nlocals + (uint32_t)s->ci->insns[a->header].depth - 1;
-    for (uint32_t i = 0; i < r->nchecks; i++)
-        if (r->checks[i].slot == slot) return bk_entry_left(&r->checks[i], home);
-    return BK_REST_UNKNOWN;
+    int64_t left = bk_iterations_before(a, r, home).left;
+    return left < 0 ? BK_REST_UNKNOWN : left;
 }
 
 int64_t bk_rest_left(const bk_anchor *a, const bk_region *r, void **home) {

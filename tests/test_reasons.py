@@ -208,7 +208,7 @@ ABORTS = {
     "CALLS": "def f(n, *more): return n if n < 2 else f(n - 1, *more) + f(n - 2)\nfor _ in range(99): f(12)\n",
     "INVALIDATED": (  # the worker compiles at least one of these while the loop runs to its end
         "".join(
-            f"k{i} = 1\n" + LOOP.format(f"s += x * k{i}; " * 100) + f"f([1] * {100 * i})\nk{i} = 2\n" for i in range(1, 16)
+            f"k{i} = 1\n{LOOP.format(f's += x * k{i}; ' * 100)}f([1] * {100 * i})\nk{i} = 2\n" for i in range(1, 16)
         ),
         {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_COMPILE_PERCENT": "100"},
     ),
@@ -225,17 +225,13 @@ ABORTS = {
     "NO_GAIN": (
         """
 import time
-def g(a, b, c=3):
-    return a
-def f(n):
-    t = (1, 2)
-    for i in range(n):
-        g(*t)
+def f(xs, call):
+    for x in xs: call(x)
 end = time.monotonic() + 60
 while time.monotonic() < end and not any(l["abort"] == "NO_GAIN" for l in _core.explain(f.__code__)["loops"]):
-    f(100000)
+    f([1] * 50000, repr)
 """,
-        {"BACKEDGE_FIXED_ORDER": "0"},
+        {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_STRESS": "loss"},
     ),
     "NONE": "def f():\n    for i in range(3): pass\nf()\n",
 }

@@ -34,7 +34,7 @@ const char *const bk_abort_texts[] = {
 unsigned bk_keep_stages;
 uint64_t bk_stress_seed;
 uint32_t bk_stress_one_in;
-bk_stress bk_stress_compile;
+bk_stress bk_stress_with;
 static char calls[4096]; /* names of driver functions called, each with a space behind */
 static int freed_states;
 
