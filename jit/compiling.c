@@ -1,0 +1,166 @@
+/* From a recording to published code: build here, compile on the worker or here, publish; within the limits. */
+#include "driver.h"
+#include "event.h"
+#include "iterations.h"
+#include "perfmap.h"
+#include "profit.h"
+#include "sample.h"
+#include "select.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double thread_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static bk_prof *profile_of(bk_obj *code) {
+    bk_codestate *s = bk_py_codestate(code, false);
+    return s ? s->prof : NULL;
+}
+
+static const bk_where nowhere;
+
+bk_where bk_anchor_head(const bk_anchor *a) { return (bk_where){bk_anchor_line(a), 0}; }
+
+static void failed(bk_anchor *a, int why, bk_where at, const char *text) {
+    a->state = A_FAILED;
+    a->abort = why;
+    a->abort_at = at;
+    snprintf(a->error, sizeof a->error, "%s", text ? text : "");
+    a->count = 0;
+    a->threshold = a->threshold * 4 + 1;
+    bk_count.failures++;
+    if (++a->penalties >= 4) {
+        a->state = A_BLACKLISTED;
+        bk_count.blacklisted++;
+    }
+    bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, NULL, 0);
+}
+
+static bool on_this_thread(const bk_codestate *s) { return s->params.sync || bk_config.fixed_order; }
+
+static double start_ms; /* when the first code was watched */
+
+void bk_budget_begin(void) {
+    if (!start_ms) start_ms = (double)bk_now_us() / 1e3;
+}
+
+bool bk_budget_left(const bk_codestate *s) {
+    if (on_this_thread(s)) return true;
+    double spent = bk_worker_cpu_ms + bk_count.build_ms, elapsed = (double)bk_now_us() / 1e3 - start_ms;
+    return spent <= 25 + elapsed * (double)s->params.compile_percent / 100;
+}
+
+void bk_publish(bk_anchor *a) {
+    bk_region *r = a->job, *old = a->replaces;
+    a->job = a->replaces = NULL;
+    bk_count.opt_ms += r->opt_ms;
+    bk_count.lower_ms += r->code.lower_ms;
+    bk_count.llvm_ms += r->code.opt_ms;
+    bk_count.emit_ms += r->code.emit_ms;
+    const double ms[] = {r->build_ms, r->opt_ms, r->code.lower_ms, r->code.opt_ms, r->code.emit_ms};
+    for (int i = 0; i < 5; i++) a->ms[i] += ms[i];
+    if (r->failed) {
+        failed(a, r->failed, bk_anchor_head(a), r->error);
+        bk_region_drop(r);
+        return;
+    }
+    if (!r->valid) {
+        bk_count.dropped++;
+        failed(a, BK_AB_INVALIDATED, nowhere, bk_ticket_broken_by(r->ticket));
+        bk_region_drop(r);
+        return;
+    }
+    r->counted = true;
+    bk_code_bytes += r->code.code_bytes;
+    if (old) bk_anchor_unlink(a, old);
+    r->other = a->region;
+    a->region = r;
+    a->misses = 0;
+    a->state = A_COMPILED;
+    a->abort = BK_AB_NONE;
+    a->early = 0;
+    a->lost = 0;
+    bk_profit_begin(a, r);
+    bk_count.published++;
+    bk_tell(BK_EVT_COMPILED, a, r, 0);
+    bk_region_publish(r);
+    bk_iterations_cover(a, r);
+    bk_perf_told(a, r);
+    if (old) bk_region_drop(old);
+}
+
+static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
+    if (bk_code_bytes > (uint64_t)s->params.code_kib * 1024) {
+        failed(a, BK_AB_CODE_MEMORY, nowhere, NULL);
+        return;
+    }
+    bk_ticket *t = bk_ticket_new();
+    int why = BK_AB_MEMORY;
+    bk_where at = nowhere;
+    double began = thread_ms();
+    uint32_t nchecks = 0;
+    bk_entrycheck *checks = calloc(s->ci->nlocals + s->ci->stacksize + 1, sizeof *checks);
+    bk_request rq = {.ci = s->ci,
+                     .frame = f,
+                     .header = a->header,
+                     .ticket = t,
+                     .params = &s->params,
+                     .profile = profile_of,
+                     .entry = checks,
+                     .nentry = &nchecks};
+    bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &at) : NULL;
+    double spent = thread_ms() - began;
+    bk_count.builds++;
+    bk_count.build_ms += spent;
+    if (!fn) {
+        a->ms[0] += spent;
+        if (t) bk_ticket_free(t);
+        free(checks);
+        failed(a, why, at, NULL);
+        return;
+    }
+    if (a->header < 0 && s->recursive && !fn->nbodies) { /* then it would be entered at each call */
+        bk_fn_free(fn);
+        bk_ticket_free(t);
+        free(checks);
+        failed(a, BK_AB_CALLS, bk_anchor_head(a), NULL);
+        return;
+    }
+    bool is_while = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
+    bool tried = a->header >= 0 && bk_profit_doubtful(fn);
+    fn->count_passes = is_while || tried || (bk_sampling && bk_iterations_need_passes(a, checks, nchecks));
+    fn->head = bk_anchor_offset(a);
+    bk_region *r = bk_region_new(fn, t, checks, nchecks);
+    if (!r) {
+        failed(a, BK_AB_MEMORY, nowhere, NULL);
+        return;
+    }
+    r->build_ms = spent;
+    r->level = (int)s->params.level;
+    r->opt = (bk_optparams){
+        .strip = (uint32_t)s->params.strip, .no_hoist = a->no_hoist, .disabled = (uint32_t)s->params.passes_off};
+    a->job = r;
+    a->replaces = replaces;
+    a->compiles++;
+    if (!a->region) a->state = A_COMPILING;
+    bk_count.compiles++;
+    bk_tell(BK_EVT_COMPILING, a, r, 0);
+    bk_worker_submit(r, on_this_thread(s));
+    if (r->done) bk_publish(a);
+}
+
+void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
+    if (a->job || !bk_budget_left(s)) return;
+    if (bk_selecting && !bk_selected(a)) {
+        a->penalties = 4;
+        failed(a, BK_AB_NOT_CHOSEN, nowhere, NULL);
+        return;
+    }
+    bk_doing before = bk_do(a, BK_TICK_BUILDING);
+    build_and_submit(s, a, f, replaces);
+    bk_done(before);
+}

@@ -1,0 +1,52 @@
+/* What the parts of the driver ask of each other. GIL held. */
+#ifndef BK_DRIVER_PARTS_H
+#define BK_DRIVER_PARTS_H
+#include "codestate.h"
+
+extern bool bk_paused; /* a tool watches: nothing is recorded or entered */
+/* microseconds; by count of events under fixed_order */
+uint64_t bk_now_us(void);
+
+/* ---- codestate.c ---- */
+
+/* the events that the state calls for, and asking the interpreter for them (again, where places were switched off:
+ * rearm); 0, or -1 with an exception set */
+unsigned bk_codestate_wants(const bk_codestate *s);
+int bk_codestate_listen(bk_codestate *s, bool rearm);
+/* drops all native code, jobs too */
+void bk_codestate_drop(bk_codestate *s);
+/* takes r out of the place's list, keeping its counts; the caller drops it */
+void bk_anchor_unlink(bk_anchor *a, bk_region *r);
+
+/* ---- recording.c ---- */
+
+/* for_: the loop that got hot; NULL: s is called by what is being recorded for root */
+void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_);
+void bk_record_stop(bk_codestate *root);
+/* has the recording waited for the loop around a for about as long as compiling a takes? */
+bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a);
+/* a back edge, a call while it is recorded: enough was seen, and the place is compiled? */
+void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f);
+void bk_recording_call(bk_codestate *s, bk_anchor *a, bk_frame *f);
+
+/* ---- compiling.c ---- */
+
+/* watching begins: from here on time counts that compiling may take a part of */
+void bk_budget_begin(void);
+bool bk_budget_left(const bk_codestate *s);
+bk_where bk_anchor_head(const bk_anchor *a);
+/* for the types in f, in place of `replaces` (NULL: beside what is there); the state tells what came of it */
+void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces);
+/* the place's job is done */
+void bk_publish(bk_anchor *a);
+
+/* ---- leaving.c ---- */
+
+enum { BK_TIMED_EVERY = 8 }; /* entries per one that is timed */
+/* r was left by the exit; early: before entering it paid */
+void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early);
+/* is the exit one in the middle of the loop? */
+bool bk_leaves_inside(const bk_codestate *s, const bk_anchor *a, const bk_region *r, uint32_t exit);
+/* native code was slower than the interpreter: BK_DISABLE */
+int bk_give_up(bk_anchor *a);
+#endif
