@@ -206,6 +206,30 @@ static bool optimize(bk_region *r) {
     return bk_optimize(r->fn, &r->opt, &r->optstats, NULL, NULL) >= 0 && !r->fn->oom;
 }
 
+static uint32_t values_of(const bk_fn *fn, uint32_t snap) {
+    const bk_snap *s = &fn->snaps[snap];
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < s->nframes; k++) {
+        const bk_sframe *f = &fn->sframes[s->frame + k];
+        for (uint32_t m = f->first; m < f->first + f->nslots; m++) n += fn->slots[m].a != 0;
+    }
+    return n;
+}
+
+/* Values that exits hand over, all together: each is a move at its exit, and LLVM's time grows with them. */
+static uint64_t values_leaving(const bk_fn *fn) {
+    uint64_t n = 0;
+    for (uint32_t k = 0; k < fn->nblocks; k++) {
+        const bk_block *bl = &fn->blocks[k];
+        for (uint32_t m = 0; m < bl->nins; m++) {
+            const bk_ins *i = &fn->ins[bl->ins[m]];
+            if (!(i->flags & BK_F_DEAD) && i->snap) n += values_of(fn, i->snap);
+        }
+    }
+    for (uint32_t k = 0; k < fn->nbodies; k++) n += values_leaving(fn->bodies[k]);
+    return n;
+}
+
 void bk_region_compile(bk_region *r) {
     if (bk_stress_with == BK_STRESS_VERIFY) r->fn->blocks[0].nins = 0;
     const char *bad = verify(r->fn);
@@ -223,6 +247,10 @@ void bk_region_compile(bk_region *r) {
     if (bk_keep_stages & 2) r->texts[1] = print_fn(r->fn);
     if ((bad = verify(r->fn))) {
         fail(r, BK_AB_VERIFY, bad);
+        return;
+    }
+    if (values_leaving(r->fn) > (uint64_t)r->most_values) {
+        fail(r, BK_AB_TOO_BIG, "its exits hand over too many values");
         return;
     }
     const bk_backend *be = bk_py_backend(r->error, sizeof r->error);

@@ -875,6 +875,22 @@ def test_limits_are_counted_and_have_reasons():
     assert reasons and all(reasons), backedge.explain(f)
 
 
+def test_exits_that_hand_over_too_many_values_are_not_compiled(run_python):
+    """LLVM would take minutes over them, and the process could not end meanwhile."""
+    names = [f"v{k}" for k in range(150)]
+    lines = [f"        {name} = {names[(k + 7) % 150]} + {k % 5}" for k, name in enumerate(names)]
+    program = "\n".join(
+        ["import backedge, time", "@backedge.jit", "def f(n):"]
+        + [f"    {name} = {k if k % 3 else k + 0.5}" for k, name in enumerate(names)]
+        + ["    for i in range(n):", *lines, f"    return {' + '.join(names)}"]
+        + ["for _ in range(9): f(2000)", "backedge._core.drain()", "f(300)"]
+        + ["for loop in backedge.explain(f).loops: print(loop['state'], loop['reason'])"]
+        + ["print(backedge.stats()['failures'] > 0)"]
+    )
+    done = run_python("-c", program, timeout=60)
+    assert "more instructions" in done.stdout and "True" in done.stdout, done.stdout + done.stderr
+
+
 GROWING = """
 import resource, backedge
 from backedge import _core
