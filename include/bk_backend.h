@@ -103,6 +103,7 @@ typedef struct bk_code {
     double opt_ms, emit_ms, lower_ms;
     bk_line *lines; /* in order of addresses, when asked for */
     uint32_t nlines;
+    const void *frames;         /* .eh_frame of all of it, in the code's pages, behind the code; NULL: it has none */
     bk_extent *parts;           /* with the lines: the main function, then the native functions */
     char *llvm_text, *asm_text; /* malloc'ed, when asked for */
 } bk_code;

@@ -166,6 +166,7 @@ static int load(bk_lw *L, LLVMMemoryBufferRef object, const char *name, bk_code 
     out->handle = h;
     out->entry = (bk_entry)(uintptr_t)h->image.entry;
     out->code_bytes = h->image.entry_size;
+    out->frames = h->image.frames;
     return 0;
 }
 

@@ -1,13 +1,14 @@
-/* /tmp/jit-PID.dump (BACKEDGE_PERF=dump): native code itself with source lines, for `perf inject --jit`. The format is
- * tools/perf/Documentation/jitdump-specification.txt of the Linux sources. */
+/* /tmp/jit-PID.dump (BACKEDGE_PERF=dump): native code itself with source lines and unwind tables, for `perf inject --jit`.
+ * The format is tools/perf/Documentation/jitdump-specification.txt of the Linux sources. */
 #include "perfmap.h"
+#include "perfunwind.h"
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOAD = 0, DEBUG_INFO = 2 };
+enum { LOAD = 0, DEBUG_INFO = 2, UNWINDING_INFO = 4 };
 
 typedef struct {
     uint32_t magic, version, size, machine, pad, pid;
@@ -34,6 +35,11 @@ typedef struct {
     uint64_t address;
     int32_t line, discriminator;
 } debug_entry;
+
+typedef struct {
+    record r;
+    uint64_t size, header_size, mapped_size;
+} unwind_record;
 
 static void *marker;
 static size_t marker_size;
@@ -88,6 +94,20 @@ static void put_lines(FILE *file, const bk_region *r, uint32_t part) {
     }
 }
 
+/* perf maps the tables behind the code; libunwind, which it may use, reads them there. They must not hide the code that
+ * follows (`room`: of bytes until then): such tables are only found by libdw. */
+static void put_unwind(FILE *file, const bk_region *r, uint64_t address, uint64_t size, uint64_t room) {
+    bk_unwind u;
+    if (!bk_perf_unwind(r->code.frames, address, size, &u)) return;
+    if (room > u.room) room = u.room;
+    unwind_record w = {.r = {UNWINDING_INFO, 0, now()}, .size = u.size, .header_size = BK_UNWIND_HEADER};
+    uint32_t padded = (u.size + 7) & ~7U;
+    w.r.size = (uint32_t)sizeof w + padded;
+    w.mapped_size = padded + 8 <= room ? padded + 8 : 0; /* 8: to where they begin */
+    fwrite(&w, sizeof w, 1, file);
+    fwrite(u.bytes, padded, 1, file);
+}
+
 static void put_code(FILE *file, const char *name, uint64_t address, uint64_t size) {
     load_record l = {.r = {LOAD, (uint32_t)(sizeof l + strlen(name) + 1 + size), now()},
                      .pid = (uint32_t)getpid(),
@@ -101,11 +121,22 @@ static void put_code(FILE *file, const char *name, uint64_t address, uint64_t si
     fwrite((const void *)(uintptr_t)address, size, 1, file);
 }
 
+/* from the end of one of a region's functions to the beginning of the next */
+static uint64_t room_behind(const bk_region *r, uint32_t part) {
+    uint32_t end = r->code.parts[part].at + r->code.parts[part].size, next = UINT32_MAX;
+    for (uint32_t k = 0; k <= r->code.nbodies; k++)
+        if (r->code.parts[k].at >= end && r->code.parts[k].at < next) next = r->code.parts[k].at;
+    return next == UINT32_MAX ? UINT64_MAX : next - end;
+}
+
 void bk_perfdump_put(FILE *file, const bk_anchor *a, const bk_region *r) {
     char name[400];
     uint64_t entry = (uint64_t)(uintptr_t)r->code.entry;
     bk_perf_name(name, sizeof name, a->of->ci->name, a->of->ci->filename, bk_anchor_line(a));
-    if (!r->code.parts) put_code(file, name, entry, r->code.code_bytes);
+    if (!r->code.parts) {
+        put_unwind(file, r, entry, r->code.code_bytes, UINT64_MAX);
+        put_code(file, name, entry, r->code.code_bytes);
+    }
     for (uint32_t k = 0; r->code.parts && k <= r->code.nbodies; k++) {
         if (k) {
             const bk_fn *fn = part_fn(r, k);
@@ -113,7 +144,9 @@ void bk_perfdump_put(FILE *file, const bk_anchor *a, const bk_region *r) {
             const bk_source *s = bk_region_source(r, fn, code);
             if (s) bk_perf_name(name, sizeof name, s->name, s->file, s->line);
         }
+        uint64_t start = entry + r->code.parts[k].at, size = r->code.parts[k].size;
         put_lines(file, r, k);
-        put_code(file, name, entry + r->code.parts[k].at, r->code.parts[k].size);
+        put_unwind(file, r, start, size, room_behind(r, k));
+        put_code(file, name, start, size);
     }
 }
