@@ -1,5 +1,5 @@
-/* /tmp/jit-PID.dump (BACKEDGE_PERF=dump): native code itself with source lines and unwind tables, for `perf inject --jit`.
- * The format is tools/perf/Documentation/jitdump-specification.txt of the Linux sources. */
+/* /tmp/jit-PID.dump (BACKEDGE_PERF=dump): native code itself with source lines and unwind tables, for `perf inject
+ * --jit`. The format is tools/perf/Documentation/jitdump-specification.txt of the Linux sources. */
 #include "perfmap.h"
 #include "perfunwind.h"
 #include <string.h>

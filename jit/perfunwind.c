@@ -22,9 +22,7 @@ static uint32_t word(const uint8_t *p) {
 
 /* how entries of this CIE name their code; 0: none that is understood. LLVM's have the version 1 and "zR": two factors
  * and a register of a byte each, the length of the rest, and the form. */
-static uint8_t form_of(const uint8_t *cie) {
-    return cie[8] == 1 && memcmp(cie + 9, "zR", 3) == 0 ? cie[16] : 0;
-}
+static uint8_t form_of(const uint8_t *cie) { return cie[8] == 1 && memcmp(cie + 9, "zR", 3) == 0 ? cie[16] : 0; }
 
 static uint64_t code_of(const uint8_t *fde, uint8_t form) {
     int64_t away = 0;
