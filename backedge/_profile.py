@@ -1,8 +1,6 @@
 """`backedge profile`: a table of a program's loops, from the logs of its processes."""
 
-import glob
 import io
-import linecache
 import os
 import sys
 
@@ -50,7 +48,7 @@ def _exit_text(loop):
 
 def _column_of(file, line, column):
     """In characters; of what is not known better, where the text of the line begins."""
-    text = linecache.getline(file, line)
+    text = _text.source_line(file, line)
     if column:
         return len(text.encode()[: column - 1].decode(errors="replace")) + 1 if text else column
     return len(text) - len(text.lstrip()) + 1
@@ -195,5 +193,7 @@ def start(options, fd, show=print_table, interval=None):
 
 def saved_files(pattern):
     """The logs that a pattern with %d, or a name with process ids appended, has led to."""
+    import glob
+
     names = glob.glob(glob.escape(pattern).replace("%d", "*"))
     return sorted({*names, *glob.glob(glob.escape(pattern) + ".*")}) if "%d" not in pattern else sorted(names)

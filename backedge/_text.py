@@ -20,6 +20,21 @@ def write(fd, text):
         data = data[os.write(fd, data) :]
 
 
+def source_line(file, line):
+    """A line's text, as linecache gives it; without its imports where the line has no letters that need them."""
+    try:
+        with open(file, "rb") as source:
+            text = source.read()
+        lines = text.split(b"\n") if b"\r" not in text else []
+        if line <= len(lines) and lines[line - 1].isascii():
+            return lines[line - 1].decode()
+    except (OSError, ValueError):
+        pass
+    import linecache
+
+    return linecache.getline(file, line)
+
+
 def number(n):
     return f"{n:,}" if isinstance(n, int) else f"{n:,.1f}"
 

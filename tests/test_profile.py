@@ -1,5 +1,6 @@
 """backedge profile and backedge log: where the time went, and what happened."""
 
+import linecache
 import os
 import pty
 import re
@@ -10,7 +11,7 @@ import types
 import pytest
 from test_run import PACKAGE, python
 
-from backedge import _model, _stages
+from backedge import _model, _stages, _text
 
 PROGRAM = """
 import sys, threading, time
@@ -209,6 +210,29 @@ def test_no_files_are_left(tmp_path):
     (tmp_path / "tmp").mkdir()
     profile(tmp_path, "native(100)", env={"TMPDIR": str(tmp_path / "tmp")})
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_little_is_imported_for_it(tmp_path):
+    """Imports are most of what a profile of a short program costs."""
+    (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)\nconsume(100000)"))
+
+    def imported(command):
+        done = python("-X", "importtime", "-m", "backedge", command, "p.py", cwd=tmp_path)
+        assert done.returncode == 0 and (command == "run" or "a generator or coroutine frame" in done.stderr)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+        return {line.rpartition("|")[2].strip() for line in lines}
+
+    assert imported("profile") - imported("run") == {"backedge._events", "backedge._profile", "backedge._text"}
+
+
+def test_lines_of_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in (b"a\nb c\n", b"a\nb", b"# coding: latin-1\n\xe4\n", "\ufeffa = 1\nü\n".encode(), b"a\r\nb\rc\n", b""):
+        (tmp_path / "x.py").write_bytes(text)
+        linecache.clearcache()
+        for line in range(1, 5):
+            assert _text.source_line("x.py", line).rstrip() == linecache.getline("x.py", line).rstrip()
+    assert _text.source_line("nosuch.py", 1) == "" == _text.source_line("<string>", 1)
 
 
 # ---- rich: tables on a terminal --------------------------------------------------------------------------------------
