@@ -62,7 +62,8 @@ typedef enum {
         BK_NALIAS
 } bk_alias;
 
-enum { BK_UNDO_BYTES = 8192 }; /* of the undo log (UNDOLOG) */
+enum { BK_UNDO_BYTES = 8192 };                 /* of the undo log (UNDOLOG) */
+enum { BK_STAGE_BYTES = 128, BK_STAGES = 64 }; /* of a stage (STAGE), and how many a function may have */
 
 enum {
     BK_F_NSW = 1,
@@ -105,6 +106,7 @@ typedef struct {
     bk_blk succ[2];
     uint8_t nsucc;       /* BR: [0] when true, [1] when false */
     bool header;         /* a loop header: preds[0] is its preheader, all others are back edges */
+    bool lanes;          /* header and latch of a loop that runs exactly `most` times: the lanes of a vector */
     bool rare;           /* header of a loop that runs in rare cases only: not worth vectors */
     uint32_t most;       /* header: passes through the body at most, each time the loop is entered; 0: not known */
     bool preheader;      /* ends in JMP to a header; entry_snap is the state on that edge */
@@ -313,10 +315,10 @@ typedef struct {
     uint32_t disabled; /* bit per pass */
 } bk_optparams;
 typedef struct {
-    uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred;
+    uint32_t folded, cse, guards_removed, hoisted, ov_removed, bounds_hoisted, dead, fpdeferred, staged;
 } bk_optstats;
 #define BK_PASSES(X)                                                                                                   \
-    X(latch) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(strip) X(ifconv) X(last) X(dce) X(refs) X(sink)
+    X(latch) X(fold) X(cse) X(range) X(hoist) X(fpdefer) X(stage) X(strip) X(ifconv) X(last) X(dce) X(refs) X(sink)
 int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
                 void (*after)(void *ctx, const char *pass, const bk_fn *f), void *ctx);
 /* one pass by name, for tests and bisecting; -1: no such pass */

@@ -21,6 +21,11 @@
     "function(mem2reg,early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                    \
     "loop-mssa(loop-rotate,licm),simplifycfg," IC                                                                      \
     ",loop(indvars,loop-deletion),gvn,dse,lower-switch,loop-vectorize," IC ",simplifycfg)"
+/* and with loops that are single vectors between which a stage holds results: it becomes registers */
+#define PIPELINE_STAGES                                                                                                \
+    "function(mem2reg,early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                    \
+    "loop-mssa(loop-rotate,licm),simplifycfg," IC                                                                      \
+    ",loop(indvars,loop-deletion),gvn,dse,lower-switch,loop-vectorize,simplifycfg," IC ",sroa,simplifycfg)"
 #define PIPELINE_PLAIN                                                                                                 \
     "function(mem2reg,early-cse<memssa>,simplifycfg," IC ","                                                           \
     "loop-mssa(loop-rotate,licm),simplifycfg," IC ",gvn,dse," IC ",simplifycfg)"
@@ -99,7 +104,7 @@ static int level_of(const bk_compile_opts *o) { return o->level < 0 ? 0 : o->lev
 
 static int run_passes(LLVMModuleRef m, const bk_lw *L, char *err, size_t errlen) {
     LLVMPassBuilderOptionsRef po = LLVMCreatePassBuilderOptions();
-    const char *passes = L->vectorize ? PIPELINE_LOOPS : PIPELINE_PLAIN;
+    const char *passes = L->staged ? PIPELINE_STAGES : L->vectorize ? PIPELINE_LOOPS : PIPELINE_PLAIN;
     int rc = report(LLVMRunPasses(m, passes, engine.tm[level_of(L->o)], po), err, errlen);
     LLVMDisposePassBuilderOptions(po);
     return rc;

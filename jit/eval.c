@@ -294,6 +294,11 @@ static step execute(bk_eval *e, bk_ref r) {
         *out = (uint64_t)(uintptr_t)(undo_log + in->imm);
         return GO;
     }
+    if (in->op == BK_STAGE) {
+        static _Alignas(64) char stages[BK_STAGES][BK_STAGE_BYTES];
+        *out = (uint64_t)(uintptr_t)stages[in->imm];
+        return GO;
+    }
     if (bk_ops[in->op].nargs != '*' && bk_eval_pure(e->f, r, e->vals[in->a], e->vals[in->b], e->vals[in->c], out))
         return GO;
     step s = memory_op(e, r, out);

@@ -309,6 +309,7 @@ static void block(parser *ps, bk_blk n) {
         if (at(ps, "header")) b->header = true;
         else if (at(ps, "preheader")) b->preheader = true, b->entry_snap = numbered(ps, 's');
         else if (at(ps, "most")) b->most = (uint32_t)number(ps);
+        else if (at(ps, "lanes")) b->lanes = true;
         else if (at(ps, "rare")) b->rare = true;
         else if (at(ps, "count")) b->count = (uint32_t)number(ps);
         else if (at(ps, "preds")) predecessors(ps, b);

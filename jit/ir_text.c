@@ -136,6 +136,7 @@ static void print_block(const bk_fn *f, bk_blk n, FILE *out) {
     if (b->header) fputs(" header", out);
     if (b->preheader) fprintf(out, " preheader s%u", b->entry_snap);
     if (b->most) fprintf(out, " most %u", b->most);
+    if (b->lanes) fputs(" lanes", out);
     if (b->rare) fputs(" rare", out);
     if (b->count) fprintf(out, " count %u", b->count);
     if (b->npreds) fputs(" preds", out);

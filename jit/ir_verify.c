@@ -296,6 +296,7 @@ static bool check_ins(vctx *v, bk_ref r, bk_blk n, uint32_t at) {
     if (in->org >= f->norigins) return bad(v, "v%u: origin", r);
     if ((in->op == BK_HLOAD || in->op == BK_HSTORE) && (in->imm < 0 || in->imm >= f->nhome + f->nxhome))
         return bad(v, "v%u: home slot", r);
+    if (in->op == BK_STAGE && (in->imm < 0 || in->imm >= BK_STAGES)) return bad(v, "v%u: stage number", r);
     return !bk_has_snap(f, r) || check_snap(v, r, in->snap, n, at);
 }
 

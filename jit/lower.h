@@ -93,6 +93,7 @@ typedef struct bk_lw {
     LLVMBasicBlockRef *first, *last, *tramp; /* per IR block: where it starts and ends; the second edge to one target */
     uint32_t *rpo, nrpo;                     /* reachable blocks, reverse postorder */
     uint32_t *loop, *parent;                 /* per block: innermost loop header + 1; per header: the loop around it */
+    bool staged;                             /* there are loops of lanes, between which stages hold results */
     bool vectorize;                          /* some innermost loop has neither guards nor calls */
     LLVMValueRef tbaa[BK_NALIAS + 2];        /* access tags; the last two: virtual home slots, exit columns */
     LLVMValueRef helper[BK_NHELPERS];        /* declarations made so far */

@@ -2,6 +2,7 @@
 #include "lower.h"
 #include <llvm-c/DebugInfo.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Checks that a block ends as its successors say; the walk below relies on it. */
 static bool sound(bk_lw *L, bk_blk b) {
@@ -156,8 +157,6 @@ void bk_flow_finish_phis(bk_lw *L) {
     }
 }
 
-void bk_flow_jump(bk_lw *L, bk_blk b) { LLVMBuildBr(L->b, L->first[L->fn->blocks[b].succ[0]]); }
-
 /* Recording counts a few visits only, so how often a loop was left says little about how long it is: 3 to 1 must not
  * read as "about 3 rounds", for which LLVM would neither vectorise nor keep values in registers. */
 static LLVMValueRef branch_weights(bk_lw *L, bk_blk b) {
@@ -174,16 +173,47 @@ static LLVMValueRef branch_weights(bk_lw *L, bk_blk b) {
     return bk_lw_weights(L, (uint32_t)(16 * t + 1), (uint32_t)(16 * f + 1));
 }
 
+static LLVMMetadataRef property(bk_lw *L, const char *name, LLVMValueRef v) {
+    LLVMMetadataRef m[2] = {LLVMMDStringInContext2(L->cx, name, strlen(name)), v ? LLVMValueAsMetadata(v) : NULL};
+    return LLVMMDNodeInContext2(L->cx, m, v ? 2 : 1);
+}
+
+/* what LLVM's loop passes are told about a back edge */
+static void describe_loop(bk_lw *L, LLVMValueRef branch, LLVMMetadataRef *m, size_t n) {
+    m[0] = LLVMTemporaryMDNode(L->cx, NULL, 0);
+    LLVMMetadataRef loop = LLVMMDNodeInContext2(L->cx, m, n);
+    LLVMMetadataReplaceAllUsesWith(m[0], loop); /* LLVM tells loops apart by a node that names itself */
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(L->cx, "llvm.loop", 9), LLVMMetadataAsValue(L->cx, loop));
+}
+
 /* a back edge to the header of a rare loop: no vectors, no unrolling */
 static void leave_alone(bk_lw *L, LLVMValueRef branch) {
-    LLVMMetadataRef off = LLVMValueAsMetadata(LLVMConstInt(L->i1, 0, 0));
-    LLVMMetadataRef vec[2] = {LLVMMDStringInContext2(L->cx, "llvm.loop.vectorize.enable", 26), off};
-    LLVMMetadataRef unroll = LLVMMDStringInContext2(L->cx, "llvm.loop.unroll.disable", 24);
-    LLVMMetadataRef self = LLVMTemporaryMDNode(L->cx, NULL, 0);
-    LLVMMetadataRef m[3] = {self, LLVMMDNodeInContext2(L->cx, vec, 2), LLVMMDNodeInContext2(L->cx, &unroll, 1)};
-    LLVMMetadataRef loop = LLVMMDNodeInContext2(L->cx, m, 3);
-    LLVMMetadataReplaceAllUsesWith(self, loop); /* LLVM tells loops apart by a node that names itself */
-    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(L->cx, "llvm.loop", 9), LLVMMetadataAsValue(L->cx, loop));
+    LLVMMetadataRef m[3] = {NULL, property(L, "llvm.loop.vectorize.enable", LLVMConstInt(L->i1, 0, 0)),
+                            property(L, "llvm.loop.unroll.disable", NULL)};
+    describe_loop(L, branch, m, 3);
+}
+
+/* a loop of n lanes: one vector operation */
+static void one_vector(bk_lw *L, LLVMValueRef branch, uint32_t n) {
+    LLVMMetadataRef m[4] = {NULL, property(L, "llvm.loop.vectorize.enable", LLVMConstInt(L->i1, 1, 0)),
+                            property(L, "llvm.loop.vectorize.width", LLVMConstInt(L->i32, n, 0)),
+                            property(L, "llvm.loop.interleave.count", LLVMConstInt(L->i32, 1, 0))};
+    describe_loop(L, branch, m, 4);
+}
+
+/* the branch that ends block b: what is known of the loop if it is its back edge */
+static void describe_back_edge(bk_lw *L, bk_blk b, LLVMValueRef branch) {
+    const bk_block *bl = &L->fn->blocks[b];
+    for (int k = 0; k < bl->nsucc; k++) {
+        const bk_block *h = &L->fn->blocks[bl->succ[k]];
+        if (!in_loop(L, b, bl->succ[k])) continue;
+        if (h->rare) leave_alone(L, branch);
+        if (h->lanes) one_vector(L, branch, h->most), L->staged = true;
+    }
+}
+
+void bk_flow_jump(bk_lw *L, bk_blk b) {
+    describe_back_edge(L, b, LLVMBuildBr(L->b, L->first[L->fn->blocks[b].succ[0]]));
 }
 
 void bk_flow_branch(bk_lw *L, bk_blk b, const bk_ins *i) {
@@ -200,6 +230,5 @@ void bk_flow_branch(bk_lw *L, bk_blk b, const bk_ins *i) {
     LLVMValueRef br = LLVMBuildCondBr(L->b, bk_lw_val(L, i->a), L->first[bl->succ[0]], other);
     LLVMValueRef w = branch_weights(L, b);
     if (w) LLVMSetMetadata(br, L->md_prof, w);
-    for (int k = 0; k < 2; k++)
-        if (L->fn->blocks[bl->succ[k]].rare && in_loop(L, b, bl->succ[k])) leave_alone(L, br);
+    describe_back_edge(L, b, br);
 }

@@ -198,6 +198,16 @@ static LLVMValueRef pointer_add(bk_lw *L, const bk_ins *i) {
     return LLVMBuildGEP2(L->b, L->i8, bk_lw_val(L, i->a), &n, 1, "");
 }
 
+/* a variable of the stack frame, or registers if all that is done to it has become vectors */
+static LLVMValueRef stage(bk_lw *L) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(L->b), entry = LLVMGetEntryBasicBlock(L->f);
+    LLVMPositionBuilderBefore(L->b, LLVMGetFirstInstruction(entry));
+    LLVMValueRef v = LLVMBuildAlloca(L->b, LLVMArrayType2(L->i8, BK_STAGE_BYTES), "");
+    LLVMSetAlignment(v, 64);
+    LLVMPositionBuilderAtEnd(L->b, here);
+    return v;
+}
+
 LLVMValueRef bk_lower_op(bk_lw *L, bk_ref r, const bk_ins *i) {
     LLVMValueRef v = integer(L, r, i);
     if (!v) v = floating(L, i);
@@ -205,6 +215,7 @@ LLVMValueRef bk_lower_op(bk_lw *L, bk_ref r, const bk_ins *i) {
     if (!v) v = comparison(L, i);
     if (!v && i->op == BK_PADD) v = pointer_add(L, i);
     if (!v && i->op == BK_UNDOLOG) v = bk_lw_kp(L, (const char *)L->o->undo_log + i->imm);
+    if (!v && i->op == BK_STAGE) v = stage(L);
     if (!v) bk_lw_fail(L, "%%%u (%s) is not supported", r, bk_ops[i->op].name);
     return v;
 }

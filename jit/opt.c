@@ -46,7 +46,7 @@ int bk_optimize(bk_fn *f, const bk_optparams *p, bk_optstats *st,
     static const uint8_t order[] = {PASS_latch, PASS_fold,  PASS_cse,    PASS_range, PASS_fold,  PASS_hoist,
                                     PASS_cse,   PASS_range, PASS_fold,   PASS_hoist, PASS_refs,  PASS_fold,
                                     PASS_dce,   PASS_sink,  PASS_ifconv, PASS_refs,  PASS_strip, PASS_fpdefer,
-                                    PASS_last,  PASS_fold,  PASS_cse,    PASS_dce};
+                                    PASS_stage, PASS_last,  PASS_fold,   PASS_cse,   PASS_dce};
     bk_optstats none = {0};
     bool hoisted = true;
     for (size_t i = 0; i < sizeof order; i++) {

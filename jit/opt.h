@@ -79,6 +79,7 @@ bool bk_pass_cse(bk_opt *o);
 bool bk_pass_range(bk_opt *o);
 bool bk_pass_hoist(bk_opt *o);
 bool bk_pass_fpdefer(bk_opt *o);
+bool bk_pass_stage(bk_opt *o);
 bool bk_pass_strip(bk_opt *o);
 bool bk_pass_ifconv(bk_opt *o);
 bool bk_pass_last(bk_opt *o);

@@ -103,7 +103,8 @@ def test_parser_refuses(body, complaint, opt_tool):
     assert complaint in got.stderr
 
 
-@pytest.mark.parametrize("passes", [[], ["fold"], ["cse"], ["range"], ["hoist"], ["strip", "fpdefer"], ["dce"]],
+@pytest.mark.parametrize("passes", [[], ["fold"], ["cse"], ["range"], ["hoist"], ["strip", "fpdefer"],
+                                    ["strip", "fpdefer", "stage"], ["dce"]],
                          ids=lambda p: "-".join(p) or "all")
 def test_random_functions(passes, fuzz_tool):
     """Before and after the passes, random functions leave in the same state (see tests/unit/ir_fuzz_tool.c)."""

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NI = 4, NF = 2, NHOME = 8, NWORDS = 8, MAXSTATES = 20000 };
+enum { NI = 4, NF = 2, NHOME = 8, NWORDS = 24, MAXSTATES = 20000 };
 enum { T_LIST = 0x1000, T_ARRAY = 0x2000, T_OBJ = 0x3000, T_FLOAT = 0x4000 };
 
 static uint64_t rng;
@@ -44,7 +44,7 @@ static struct {
 
 static int64_t edge_int(void) {
     static const int64_t values[] = {0, 1, 2, -1, 7, 8, 9, 100, -5, INT64_MAX, INT64_MAX - 2, INT64_MIN, INT64_MIN + 1};
-    return chance(60) ? (int64_t)below(12) : values[below(sizeof values / sizeof *values)];
+    return chance(60) ? (int64_t)below(chance(15) ? NWORDS : 12) : values[below(sizeof values / sizeof *values)];
 }
 static int64_t edge_float(void) {
     static const double values[] = {0.0, -0.0, 1.5, -2.0, 1e308, 3.0, 0.1};
@@ -314,6 +314,17 @@ static void if_stmt(int depth) {
 /* loads, float operations and stores of arrays over one index */
 static void vector_body(bk_ref i) {
     the_index = i;
+    if (chance(30)) { /* as most loops over arrays are */
+        for (int n = 1 + (int)below(2); n > 0; n--) {
+            element(2 + below(2), 0, below(8));
+            if (chance(60)) float_stmt();
+            uint32_t snap = snapshot(GUARD_FP);
+            guard(op(BK_FFINITE, floats[0], 0), GUARD_FP, snap);
+            element(2 + below(2), floats[0], 0);
+        }
+        the_index = 0;
+        return;
+    }
     for (int n = 1 + (int)below(5); n > 0; n--) {
         uint32_t k = below(10), slot = 2 + below(2);
         if (k < 3) element(slot, 0, below(8));
@@ -387,7 +398,7 @@ static void loop_stmt(int depth) {
     static const int64_t steps[] = {1, 1, 1, 1, 2, 3, -1, -2};
     bk_ref from = int_operand(), stop = int_operand(), hi[NI], hf[NF];
     if (chance(40)) from = bk_ki(f, below(3));
-    if (chance(40)) stop = bk_ki(f, (int64_t)below(12));
+    if (chance(40)) stop = bk_ki(f, (int64_t)below(chance(15) ? NWORDS : 12));
     if (chance(15)) stop = bk_load(f, cur, BK_M_I64, BK_A_SIZE, object_in(0, T_LIST, snapshot(1)), 0, 0, 16);
     bool variable = chance(8);
     int64_t step = steps[below(8)];
@@ -665,8 +676,9 @@ int main(int argc, char **argv) {
     totals t = {0};
     for (uint64_t s = first; s < first + n; s++) one(s, argv + 3, argc - 3, &t);
     printf("same %u, earlier %u, skipped %u\n", t.same, t.earlier, t.skipped);
-    printf("folded %u cse %u guards_removed %u hoisted %u ov_removed %u bounds_hoisted %u dead %u fpdeferred %u\n",
+    printf("folded %u cse %u guards_removed %u hoisted %u ov_removed %u bounds_hoisted %u dead %u fpdeferred %u staged "
+           "%u\n",
            t.st.folded, t.st.cse, t.st.guards_removed, t.st.hoisted, t.st.ov_removed, t.st.bounds_hoisted, t.st.dead,
-           t.st.fpdeferred);
+           t.st.fpdeferred, t.st.staged);
     return 0;
 }
