@@ -1,6 +1,7 @@
 /* What the driver keeps of a code object: made with its first event, freed with it. */
 #include "driver.h"
 #include "event.h"
+#include "profit.h"
 #include "worth.h"
 #include <stdlib.h>
 #include <time.h>
@@ -39,6 +40,7 @@ static void drop_job(bk_anchor *a) {
     if (!__atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) bk_worker_wait();
     bk_region_drop(a->job);
     a->job = NULL;
+    a->parked = false;
 }
 
 void bk_anchor_unlink(bk_anchor *a, bk_region *r) {
@@ -86,7 +88,10 @@ void bk_codestate_free(bk_codestate *s) {
     if (s->next) s->next->prev = s->prev;
     bk_profile_free(s->prof, s->ci);
     bk_arena_free(&s->arena);
-    for (uint32_t i = 0; i <= s->nanchors; i++) bk_loopstat_free(&bk_anchor_number(s, i)->past);
+    for (uint32_t i = 0; i <= s->nanchors; i++) {
+        bk_profit_drop(bk_anchor_number(s, i));
+        bk_loopstat_free(&bk_anchor_number(s, i)->past);
+    }
     free(s->anchors);
     free(s->left);
     free(s);

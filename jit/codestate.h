@@ -14,16 +14,23 @@ typedef enum { BK_TRIAL_OFF, BK_TRIAL_NATIVE, BK_TRIAL_LOST, BK_TRIAL_INTERPRETE
 enum { BK_TRIAL_TURNS = 7 };
 typedef struct {
     bk_trialphase phase;
-    uint32_t asked;               /* for a poll that ends a long run: in so many microseconds */
-    uint32_t turns, skip;         /* done; passes not to be measured */
-    uint32_t disturbed;           /* turns in which other processes ran */
-    uint32_t losses;              /* trials in which native code gained nothing */
-    uint64_t passes, ticks, left; /* of the turn; passes in which native code was left */
-    uint64_t began, began_us;     /* when the turn began: clock, CPU time of the thread */
-    uint64_t at, now;             /* of interpreting: the end of the last back edge's event, the beginning of this
-                                   * one's */
-    int64_t items;                /* that the iterator had left then */
+    uint32_t asked;              /* for a poll that ends a long run: in so many microseconds */
+    bool brief;                  /* the last run was short */
+    uint32_t turns, skip;        /* done; passes not to be measured */
+    uint32_t disturbed;          /* turns in which other processes ran */
+    uint32_t losses;             /* trials in which native code gained nothing */
+    bool doubtful;               /* the region calls unknown code */
+    uint64_t passes, left, ends; /* of the turn; passes in which native code was left, runs that came to their end */
+    uint64_t entries;            /* into native code */
+    double ticks;                /* of the passes */
+    uint64_t seen_at;            /* bk_events_seen at the last back edge */
+    float *gaps;                 /* of an interpreted turn: ticks from back edge to back edge; NULL: the sum will do */
+    uint64_t began, began_us;    /* when the turn began: clock, CPU time of the thread */
+    uint64_t at, now;            /* of interpreting: the end of the last back edge's event, the beginning of this
+                                  * one's */
+    int64_t items;               /* that the iterator had left then */
     double native_ticks, native_passes, native_left; /* of the last native turn */
+    double native_runs;                              /* entries of it that were not left inside */
     double ratios[BK_TRIAL_TURNS];                   /* native to interpreted */
     double event;                                    /* ticks of an event, at the last turn's end */
     double least;                                    /* of BK_TRIAL_EVENTS: ticks from event to event */
@@ -41,17 +48,24 @@ typedef struct {
     uint64_t rec_news;   /* bk_prof_news then */
     bk_region *region;   /* published code, linked by `other` for other types; may have become invalid */
     bk_region *job;      /* being compiled */
+    bool parked;         /* it is not, because it takes more time than there is */
     bk_region *replaces; /* the region that the job is a better version of, NULL: a further one */
     uint32_t misses;     /* entries for which no region's checks held */
     uint32_t compiles, penalties, early;
     uint32_t relearn;      /* back edges until the region is built again with what was recorded since a hot exit */
     bk_region *relearn_of; /* that region; compared, not used */
+    uint32_t unreturned;   /* of a function's start: calls that native code left in the middle, less others */
     bool no_hoist;         /* hoisted guards failed */
     double lost;           /* clock ticks interpreted for lack of (better) code here; see worth.h */
+    double seen;           /* clock ticks interpreted before it was recorded */
     uint64_t passed_at, passed_native; /* the last back edge: clock, and ticks in native code until then */
     uint32_t brief, rest_us;           /* entries of runs too short to pay; microseconds of the last rest (rest.c) */
     uint32_t rests;
     bool resting;
+    uint64_t rest_until;    /* microseconds */
+    uint32_t idle, idle_us; /* events since the last rest that led to nothing; microseconds of that rest */
+    uint64_t woke_at;       /* the first of them, and `lost` then */
+    double lost_before;
     bk_trial trial;
     uint64_t left_at; /* when native code was left by an exit that costs; 0: it was not */
     int abort;        /* why the last try failed */
@@ -109,6 +123,7 @@ static inline bool bk_anchor_has_inner(const bk_anchor *a) {
     return false;
 }
 
+extern uint64_t bk_events_seen; /* back edges and calls, of all code */
 extern bk_codestate *bk_codestates;
 bk_anchor *bk_anchor_at(bk_codestate *s, uint32_t pc);
 /* all places of a code object: for (uint32_t i = 0; i <= s->nanchors; i++) */

@@ -6,15 +6,12 @@
 #include "profit.h"
 #include "sample.h"
 #include "select.h"
+#include "worth.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static double thread_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
+enum { FREE_MS = 25, SURE = 8 }; /* what compiles may take in any case */
 
 static bk_prof *profile_of(bk_obj *code) {
     bk_codestate *s = bk_py_codestate(code, false);
@@ -42,16 +39,49 @@ static void failed(bk_anchor *a, int why, bk_where at, const char *text) {
 
 static bool on_this_thread(const bk_codestate *s) { return s->params.sync || bk_config.fixed_order; }
 
+static double clock_ms(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* CPU time of all but compiles: on a busy machine a program gets less than the time that passes */
+static double program_ms(void) { return clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bk_worker_cpu_ms; }
+
 static double start_ms; /* when the first code was watched */
 
 void bk_budget_begin(void) {
-    if (!start_ms) start_ms = (double)bk_now_us() / 1e3;
+    if (!start_ms) start_ms = program_ms();
+}
+
+/* milliseconds that compiles may take now */
+static double budget_ms(const bk_codestate *s) {
+    double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms;
+    return FREE_MS + (program_ms() - start_ms) * (double)s->params.compile_percent / 100 - spent;
 }
 
 bool bk_budget_left(const bk_codestate *s) {
     if (on_this_thread(s)) return true;
-    double spent = bk_worker_cpu_ms + bk_count.build_ms, elapsed = (double)bk_now_us() / 1e3 - start_ms;
-    return spent <= 25 + elapsed * (double)s->params.compile_percent / 100;
+    return budget_ms(s) >= 0;
+}
+
+/* A compile that takes more than there is waits until interpreting for lack of it has cost several times as much: half
+ * of what is compiled turns out to gain little. Of calls that is not known. */
+static bool affordable(const bk_anchor *a, const bk_region *r) {
+    const bk_codestate *s = a->of;
+    if (on_this_thread(s) || !s->params.worth || a->header < 0) return true;
+    double ms = bk_worker_likely_ms(r);
+    return bk_worth_lost(a, SURE * ms) || ms <= budget_ms(s);
+}
+
+static void submit(bk_anchor *a) {
+    a->parked = false;
+    bk_worker_submit(a->job, on_this_thread(a->of));
+    if (a->job->done) bk_publish(a);
+}
+
+void bk_compile_parked(bk_anchor *a, bool anyway) {
+    if (a->parked && (anyway || affordable(a, a->job))) submit(a);
 }
 
 void bk_publish(bk_anchor *a) {
@@ -101,7 +131,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     bk_ticket *t = bk_ticket_new();
     int why = BK_AB_MEMORY;
     bk_where at = nowhere;
-    double began = thread_ms();
+    double began = clock_ms(CLOCK_THREAD_CPUTIME_ID);
     uint32_t nchecks = 0;
     bk_entrycheck *checks = calloc(s->ci->nlocals + s->ci->stacksize + 1, sizeof *checks);
     bk_request rq = {.ci = s->ci,
@@ -113,7 +143,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
                      .entry = checks,
                      .nentry = &nchecks};
     bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &at) : NULL;
-    double spent = thread_ms() - began;
+    double spent = clock_ms(CLOCK_THREAD_CPUTIME_ID) - began;
     bk_count.builds++;
     bk_count.build_ms += spent;
     if (!fn) {
@@ -130,9 +160,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         failed(a, BK_AB_CALLS, bk_anchor_head(a), NULL);
         return;
     }
-    bool is_while = a->header >= 0 && s->ci->insns[a->header].op != BC_FOR_ITER;
-    bool tried = a->header >= 0 && bk_profit_doubtful(fn);
-    fn->count_passes = is_while || tried || (bk_sampling && bk_iterations_need_passes(a, checks, nchecks));
+    fn->count_passes = bk_profit_counts(a, fn) || bk_iterations_need_passes(a, checks, nchecks);
     fn->head = bk_anchor_offset(a);
     bk_region *r = bk_region_new(fn, t, checks, nchecks);
     if (!r) {
@@ -150,8 +178,8 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     if (!a->region) a->state = A_COMPILING;
     bk_count.compiles++;
     bk_tell(BK_EVT_COMPILING, a, r, 0);
-    bk_worker_submit(r, on_this_thread(s));
-    if (r->done) bk_publish(a);
+    a->parked = true;
+    bk_compile_parked(a, false);
 }
 
 void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {

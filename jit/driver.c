@@ -17,6 +17,7 @@ uint64_t bk_stress_seed;
 uint32_t bk_stress_one_in = 64;
 bk_stress bk_stress_with;
 bool bk_paused;
+uint64_t bk_events_seen;
 static bool stopped;
 
 int bk_driver_enable(bk_obj *code, const bk_params *params) {
@@ -53,17 +54,22 @@ bool bk_driver_enabled(bk_obj *code) {
     return s && s->enabled;
 }
 
-enum { FIRST = 64 }; /* entries that are all timed */
+enum { FIRST = 64 };  /* entries that are all timed */
+enum { PARKED = 32 }; /* events per question whether a compile can be afforded now */
 
 /* ---- running ---- */
 
 int bk_on_wake(void) {
-    bk_codestate *s;
+    uint64_t now = bk_now_us(), next = UINT64_MAX;
     bk_profit_wake();
-    while ((s = bk_rest_over()))
-        if (s->enabled && !bk_paused && bk_codestate_listen(s, true) < 0) return -1;
+    for (bk_codestate *s = bk_codestates; s; s = s->next)
+        if (bk_rest_over(s, now, &next) && s->enabled && !bk_paused && bk_codestate_listen(s, true) < 0) return -1;
+    if (next != UINT64_MAX) bk_worker_wake_in((uint32_t)(next - now));
     return 0;
 }
+
+/* a back edge's event that led to nothing */
+static int idle(bk_anchor *a) { return bk_rest_idle(a) ? BK_DISABLE : BK_KEEP; }
 
 /* the frame's types fit no region: after some such visits one more is made for them */
 static int missed(bk_codestate *s, bk_anchor *a, bk_frame *f) {
@@ -73,7 +79,7 @@ static int missed(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     if (++a->misses % (uint32_t)(s->params.hot_exit < 8 ? s->params.hot_exit : 8) == 0 && n < MAX_REGIONS && !a->job &&
         !a->relearn && a->compiles <= s->params.recompiles + MAX_REGIONS)
         bk_compile(s, a, f, NULL);
-    return BK_KEEP;
+    return a->header >= 0 ? idle(a) : BK_KEEP;
 }
 
 static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
@@ -86,18 +92,21 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         if (phase == BK_TRIAL_LOST) return bk_give_up(a);
         if (phase == BK_TRIAL_INTERPRETED) return BK_KEEP;
     }
+    a->trial.at = 0; /* what follows is no interpreted pass */
     uint32_t words = r->code.buf_words;
     uint64_t *buf = words <= 4096 ? alloca(words * sizeof *buf + 8) : malloc(words * sizeof *buf);
     if (!buf) return BK_KEEP;
     r->inside++;
     r->entries++;
     bk_count.entries++;
+    bk_rest_used(a);
     bk_worth_back(a);
     /* reading the clock costs a tenth of an entry: after the first ones, one in BK_TIMED_EVERY is timed and stands for
      * all */
     bool sample = r->entries % BK_TIMED_EVERY == 0, trial = bk_profit_timed(a),
          timed = sample || trial || r->entries < FIRST;
     int64_t insns = sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
+    int64_t items = trial && !r->fn->count_passes ? bk_rest_items(a, r, home) : BK_REST_UNKNOWN;
     if (trial) bk_profit_enter(a);
     uint64_t passes, t = timed ? bk_clock() : 0;
     bool profiled = __builtin_expect(bk_sampling, 0);
@@ -109,8 +118,12 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
-    if (trial && r->valid && r->fn->count_passes && exit >= 0)
-        bk_profit_left(a, spent, passes, bk_leaves_inside(s, a, r, (uint32_t)exit));
+    if (trial && r->valid && exit >= 0) {
+        bk_leaving how = bk_leaves(s, a, r, (uint32_t)exit);
+        if (!r->fn->count_passes)
+            passes = (uint64_t)bk_profit_passes(how, items, how == BK_LEAVES_LOOP ? 0 : bk_rest_items(a, r, home));
+        bk_profit_left(a, spent, passes, how);
+    }
     if (sample && r->valid) {
         if (insns == BK_REST_UNKNOWN) insns = bk_rest_done(a, r, passes);
         bk_rest_after(a, insns, early, BK_TIMED_EVERY);
@@ -158,14 +171,14 @@ static bool starts_wait;
 
 /* Functions that wait for the compile budget have no events, which would cost too much: any other event looks. */
 static void wake_starts(void) {
-    enum { OFTEN = 256 };
+    enum { OFTEN = 1024 };
     static unsigned events;
     if (!starts_wait || ++events % OFTEN != 0) return;
     starts_wait = false;
     for (bk_codestate *s = bk_codestates; s; s = s->next) {
         if (!s->start_waits) continue;
-        if (!bk_budget_left(s)) {
-            starts_wait = true;
+        if (starts_wait || !bk_budget_left(s)) {
+            starts_wait = true; /* one that has a larger share waits with the others: asking costs a system call */
             continue;
         }
         s->start_waits = s->no_start = false;
@@ -174,6 +187,7 @@ static void wake_starts(void) {
 }
 
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
+    bk_events_seen++;
     bk_fixed_clock += BK_EVENT_TICKS;
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || to > from || to / 2 >= s->ci->nbytes) return BK_DISABLE;
@@ -194,6 +208,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         }
     }
     settle(a);
+    if (s->nanchors > 1 && !a->region && !s->recording && bk_profit_around(s, a)) return BK_KEEP;
     if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && bk_recording_waited(s, a)))) {
         bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !bk_recording_waited(s, a);
         if (news) a->relearn = 1;
@@ -204,20 +219,23 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         }
     }
     if (a->region) {
+        if (a->parked && a->back_edges % PARKED == 0) bk_compile_parked(a, false);
         if (s->recording) bk_recording_back_edge(s, a, f);
-        return bk_py_may_enter(f) && a->region ? enter(s, a, f) : BK_KEEP;
+        return bk_py_may_enter(f) && a->region ? enter(s, a, f) : idle(a);
     }
-    if (a->job) return BK_KEEP;
-    if (s->native) bk_worth_pass(s, a);
+    bk_worth_pass(s, a);
+    if (a->parked && a->idle % PARKED == 0) bk_compile_parked(a, false);
+    if (a->job) return idle(a);
     if (s->recording) {
         bk_recording_back_edge(s, a, f);
         return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone */
         if (bk_worth_compile(s, a)) bk_compile(s, a, f, NULL);
-        return BK_KEEP;
+        return a->region ? BK_KEEP : idle(a);
     }
-    if (++a->count < a->threshold || !bk_worth_compile(s, a)) return BK_KEEP;
+    if (++a->count < a->threshold || !bk_worth_record(s, a)) return BK_KEEP;
+    if (!bk_worth_compile(s, a)) return idle(a);
     a->state = A_RECORDING;
     bk_record_start(s, s, a);
     return BK_KEEP;
@@ -248,6 +266,7 @@ static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
 }
 
 int bk_on_start(bk_obj *code, bk_frame *f) {
+    bk_events_seen++;
     bk_fixed_clock += BK_EVENT_TICKS;
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || s->no_start || s->start.state == A_BLACKLISTED) return BK_DISABLE;
@@ -286,6 +305,8 @@ double bk_driver_calibrated(bk_obj *code) {
 }
 
 void bk_driver_drain(void) {
+    for (bk_codestate *s = bk_codestates; s; s = s->next)
+        for (uint32_t i = 0; i <= s->nanchors; i++) bk_compile_parked(bk_anchor_number(s, i), true);
     bk_worker_wait();
     for (bk_codestate *s = bk_codestates; s; s = s->next)
         for (uint32_t i = 0; i <= s->nanchors; i++) {

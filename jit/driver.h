@@ -37,6 +37,8 @@ bool bk_budget_left(const bk_codestate *s);
 bk_where bk_anchor_head(const bk_anchor *a);
 /* for the types in f, in place of `replaces` (NULL: beside what is there); the state tells what came of it */
 void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces);
+/* The place's job waits until it can be afforded: is that so now? anyway: it is not asked. */
+void bk_compile_parked(bk_anchor *a, bool anyway);
 /* the place's job is done */
 void bk_publish(bk_anchor *a);
 
@@ -45,8 +47,9 @@ void bk_publish(bk_anchor *a);
 enum { BK_TIMED_EVERY = 8 }; /* entries per one that is timed */
 /* r was left by the exit; early: before entering it paid */
 void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early);
-/* is the exit one in the middle of the loop? */
-bool bk_leaves_inside(const bk_codestate *s, const bk_anchor *a, const bk_region *r, uint32_t exit);
+/* where the exit is: at a poll, at the loop's end, in the middle of a pass */
+typedef enum { BK_LEAVES_POLL, BK_LEAVES_LOOP, BK_LEAVES_INSIDE } bk_leaving;
+bk_leaving bk_leaves(const bk_codestate *s, const bk_anchor *a, const bk_region *r, uint32_t exit);
 /* native code was slower than the interpreter: BK_DISABLE */
 int bk_give_up(bk_anchor *a);
 #endif

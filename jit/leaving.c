@@ -83,7 +83,7 @@ static void penalise(bk_anchor *a, bk_region *r, bk_where at) {
     a->abort = BK_AB_LEAVES_EARLY;
     a->abort_at = at;
     a->state = a->penalties >= 4 ? A_BLACKLISTED : A_FAILED;
-    a->early = 0;
+    a->early = a->unreturned = 0;
     a->count = 0;
     a->threshold *= 16;
     bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, r, 0);
@@ -106,6 +106,15 @@ int bk_give_up(bk_anchor *a) {
     return BK_DISABLE;
 }
 
+/* Native code of a function is entered at each call: it is of no use if it is left in the middle of most of them, again
+ * and again after what that taught. */
+static bool returns(bk_anchor *a, int kind) {
+    enum { MOST = 1024 };
+    if (kind == BK_G_RETURN || kind == BK_G_POLL) a->unreturned -= a->unreturned > 0;
+    else a->unreturned++;
+    return a->unreturned < MOST;
+}
+
 void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, bool early) {
     const bk_fn *fn;
     const bk_exit *x = bk_region_exit(r, exit, &fn);
@@ -116,6 +125,10 @@ void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, b
     if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL) {
         bk_count.early_leaves += BK_TIMED_EVERY;
         a->early += BK_TIMED_EVERY;
+    }
+    if (a->header < 0 && !returns(a, kind)) {
+        penalise(a, r, exit_place(fn, x));
+        return;
     }
     if (a->job || a->relearn) return;
     /* where Python raises it leaves in any case: only stays too short to pay are a reason for other code */
@@ -135,9 +148,11 @@ void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, b
     } else if (often) penalise(a, r, exit_place(fn, x));
 }
 
-bool bk_leaves_inside(const bk_codestate *s, const bk_anchor *a, const bk_region *r, uint32_t exit) {
+bk_leaving bk_leaves(const bk_codestate *s, const bk_anchor *a, const bk_region *r, uint32_t exit) {
     const bk_fn *fn;
     const bk_exit *x = bk_region_exit(r, exit, &fn);
     int kind = bk_exit_kind(r, exit);
-    return kind != BK_G_LOOP_END && kind != BK_G_POLL && !(kind == BK_G_BRANCH && leaves_loop(s, a, fn, x));
+    if (kind == BK_G_POLL) return BK_LEAVES_POLL;
+    bool end = kind == BK_G_LOOP_END || (kind == BK_G_BRANCH && leaves_loop(s, a, fn, x));
+    return end ? BK_LEAVES_LOOP : BK_LEAVES_INSIDE;
 }

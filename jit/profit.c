@@ -1,21 +1,26 @@
 /* Whether native code pays, measured. A loop that does most of its work in calls of unknown code gains nothing from
- * running natively, and loses what native code does around such calls (locals are written back, boxes made). No table
- * of costs tells which loops these are. So, in turns, an iteration is timed natively and as interpreted, between the
- * events of its back edges and less what an event costs (embed/calibrate.c). The turns are short and the median of
- * their ratios counts, because what else the machine does changes both. Native code that gains nothing twice is given
- * up. */
+ * running natively, and loses what native code does around such calls (locals are written back, boxes made); one that
+ * is left often loses by entering again. No table of costs tells which loops these are. So, in turns, an iteration is
+ * timed natively and as interpreted, between the events of its back edges and less what events cost (embed/calibrate.c;
+ * also those of loops inside). The turns are short and the median of their ratios counts, because what else the machine
+ * does changes both. Native code that gains nothing twice is given up. */
 #include "profit.h"
 #include "rest.h"
 #include "worth.h"
+#include <stdlib.h>
 #include <time.h>
 
 enum {
     TURN_US = 200,
-    LEAST = 16,  /* passes a turn */
-    WARM = 1000, /* passes for the interpreter to specialise its instructions */
-    SETTLE = 4,  /* the same in later turns */
+    LEAST = 16,     /* passes a turn */
+    WARM = 1000,    /* passes for the interpreter to specialise its instructions */
+    WARM_US = 5000, /* passes of nests are long: at most so many microseconds */
+    GAPS = 128,     /* passes an interpreted turn, of loops that do not tell where a run begins */
+    SETTLE = 4,     /* the same in later turns */
     LOSSES = 2,
+    SURE_US = 20,       /* an entry of a region that calls nothing unknown */
     LONGEST_US = 20000, /* interpreted without an end of the trial: native code stays */
+    MOST_US = 1000000,  /* between two requests to leave the same run */
     MOST_DISTURBED = 200,
     EVENTS = 32 /* in a window of calibration */
 };
@@ -30,23 +35,45 @@ bool bk_profit_doubtful(const bk_fn *f) {
     return false;
 }
 
-void bk_profit_begin(bk_anchor *a, const bk_region *r) {
-    bool timed = !a->of->params.sync && !bk_config.fixed_order && a->header >= 0 && r->fn->count_passes;
-    bool doubtful = timed && !bk_anchor_has_inner(a) && bk_profit_doubtful(r->fn);
-    a->trial = (bk_trial){.phase = doubtful ? BK_TRIAL_NATIVE : BK_TRIAL_OFF};
+bool bk_profit_counts(const bk_anchor *a, const bk_fn *f) {
+    if (a->header < 0) return false;
+    bool is_while = a->of->ci->insns[a->header].op != BC_FOR_ITER;
+    return is_while || bk_anchor_has_inner(a) || bk_profit_doubtful(f);
 }
 
-/* A run may last as long as the program: a poll ends it, and it goes on at once. */
+void bk_profit_drop(bk_anchor *a) {
+    free(a->trial.gaps);
+    a->trial = (bk_trial){.phase = BK_TRIAL_OFF};
+}
+
+void bk_profit_begin(bk_anchor *a, const bk_region *r) {
+    bool timed = !a->of->params.sync && !bk_config.fixed_order && a->header >= 0;
+    bk_profit_drop(a);
+    if (timed) a->trial = (bk_trial){.phase = BK_TRIAL_NATIVE, .doubtful = bk_profit_doubtful(r->fn)};
+}
+
+/* A run may last as long as the program: a poll ends it, and it goes on at once. Waking costs some microseconds: after
+ * a short run the next is taken to be short too, and asked later. */
 void bk_profit_enter(bk_anchor *a) {
-    if (!a->trial.asked && bk_worker_wake_in(TURN_US)) a->trial.asked = TURN_US;
+    uint32_t us = a->trial.brief ? LONGEST_US : TURN_US;
+    if (!a->trial.asked && bk_worker_wake_in(us)) a->trial.asked = us;
+}
+
+static bool inside(const bk_anchor *a) {
+    for (const bk_region *r = a->region; r; r = r->other)
+        if (r->inside) return true;
+    return false;
 }
 
 /* Python code that the loop calls may have seen to the request instead of the loop: again, less and less often. */
 void bk_profit_wake(void) {
     for (bk_codestate *s = bk_codestates; s; s = s->next)
         for (uint32_t i = 0; i < s->nanchors; i++) {
-            bk_trial *t = &s->anchors[i].trial;
-            if (t->phase == BK_TRIAL_NATIVE && t->asked && t->asked < LONGEST_US) bk_worker_wake_in(t->asked *= 2);
+            bk_anchor *a = &s->anchors[i];
+            bk_trial *t = &a->trial;
+            if (!t->asked) continue;
+            bool again = t->phase == BK_TRIAL_NATIVE && inside(a) && t->asked < MOST_US;
+            t->asked = again && bk_worker_wake_in(2 * t->asked) ? 2 * t->asked : 0;
         }
 }
 
@@ -59,15 +86,15 @@ static uint64_t cpu_us(void) {
 static void begin_turn(bk_trial *t, bk_trialphase phase, uint32_t skip) {
     t->phase = phase;
     t->skip = skip;
-    t->ticks = t->passes = t->left = 0;
+    t->passes = t->left = t->ends = t->entries = 0;
+    t->ticks = 0;
     t->began = t->at = bk_clock();
     t->began_us = cpu_us();
+    t->seen_at = bk_events_seen;
     t->items = BK_REST_UNKNOWN;
 }
 
-static bool turn_ends(const bk_trial *t) {
-    return t->passes + t->left >= LEAST && (double)t->ticks >= TURN_US * bk_ticks_per_us();
-}
+static bool enough(const bk_trial *t, uint64_t n) { return n >= LEAST && t->ticks >= TURN_US * bk_ticks_per_us(); }
 
 /* Other processes had the processor. A loop that waits itself is not slower for being native. */
 static bool disturbed(bk_trial *t) {
@@ -76,23 +103,40 @@ static bool disturbed(bk_trial *t) {
     return wall > 1.1 * cpu + 5 && ++t->disturbed;
 }
 
-void bk_profit_left(bk_anchor *a, uint64_t ticks, uint64_t passes, bool inside) {
-    bk_trial *t = &a->trial;
-    t->asked = 0;
-    if (!t->began_us) begin_turn(t, BK_TRIAL_NATIVE, 0);
-    else {
-        t->ticks += ticks + (uint64_t)t->event; /* that led to the entry */
-        t->passes += passes;
-        t->left += inside;
-    }
-    if (!turn_ends(t)) return;
-    t->native_ticks = (double)t->ticks;
-    t->native_passes = (double)t->passes;
+int64_t bk_profit_passes(bk_leaving how, int64_t before, int64_t after) {
+    return before == BK_REST_UNKNOWN ? 0 : how == BK_LEAVES_LOOP ? before : before - after;
+}
+
+/* runs that are long and end where the loop does */
+static bool pays_surely(const bk_trial *t) {
+    return !t->doubtful && !t->left && t->ticks > bk_ticks_per_us() * SURE_US * (double)t->entries;
+}
+
+static void native_turn_over(bk_trial *t) {
+    t->event = bk_py_event_ticks();
+    t->native_ticks = t->ticks + (double)t->entries * t->event; /* that led to the entries */
+    t->native_passes = (double)t->passes + (double)t->ends / 2; /* the last pass of a run is not a whole one */
     t->native_left = (double)t->left;
-    bool again = disturbed(t);
-    if (t->disturbed > MOST_DISTURBED) t->phase = BK_TRIAL_OFF;
+    t->native_runs = (double)(t->entries - t->left);
+    bool again = disturbed(t), off = t->disturbed > MOST_DISTURBED || pays_surely(t);
+    if (off) t->phase = BK_TRIAL_OFF;
     else if (again) begin_turn(t, BK_TRIAL_NATIVE, 0);
     else begin_turn(t, BK_TRIAL_INTERPRETED, t->turns || t->losses ? SETTLE : WARM);
+}
+
+void bk_profit_left(bk_anchor *a, uint64_t ticks, uint64_t passes, bk_leaving how) {
+    bk_trial *t = &a->trial;
+    t->brief = (double)ticks < bk_ticks_per_us() * TURN_US / 4;
+    if (!t->began_us) {
+        begin_turn(t, BK_TRIAL_NATIVE, 0);
+        return;
+    }
+    t->ticks += (double)ticks;
+    t->passes += passes;
+    t->left += how == BK_LEAVES_INSIDE;
+    t->ends += how == BK_LEAVES_LOOP;
+    t->entries++;
+    if (enough(t, t->passes + t->entries)) native_turn_over(t);
 }
 
 static double median(double *v, uint32_t n) {
@@ -111,9 +155,28 @@ static double ratio(const bk_trial *t, double interpreted) {
     return native / (t->native_passes + t->native_left) / interpreted;
 }
 
+static int upwards(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of a loop that does not tell where a run begins, a gap is either a pass or lies between two runs. Those are the
+ * longest, and as many as native code had runs. */
+static double pass_ticks(bk_trial *t) {
+    if (!t->gaps) return t->ticks / (double)t->passes;
+    double all = t->native_passes + t->native_left, sum = 0;
+    uint64_t kept = (uint64_t)((double)t->passes * all / (all + t->native_runs));
+    kept += !kept;
+    qsort(t->gaps, t->passes, sizeof *t->gaps, upwards);
+    for (uint64_t i = 0; i < kept; i++) sum += (double)t->gaps[i];
+    return sum / (double)kept;
+}
+
 static bk_trialphase turn_over(bk_trial *t) {
-    double gap = (double)t->ticks / (double)t->passes;
+    double gap = pass_ticks(t);
     bool again = disturbed(t);
+    free(t->gaps);
+    t->gaps = NULL;
     begin_turn(t, BK_TRIAL_NATIVE, 0);
     if (t->disturbed > MOST_DISTURBED) return t->phase = BK_TRIAL_OFF;
     if (again) return t->phase;
@@ -126,9 +189,9 @@ static bk_trialphase turn_over(bk_trial *t) {
     return t->phase = ++t->losses == LOSSES ? BK_TRIAL_LOST : BK_TRIAL_NATIVE;
 }
 
-/* the clock is asked first, because it is cheap; it also counts the time of other processes */
-static bool too_long(const bk_trial *t, uint64_t now) {
-    return (double)(now - t->began) > LONGEST_US * bk_ticks_per_us() && cpu_us() - t->began_us > LONGEST_US;
+/* The clock is asked first, because it is cheap; it also counts the time of other processes. */
+static bool longer(const bk_trial *t, uint64_t now, uint64_t us) {
+    return (double)(now - t->began) > (double)us * bk_ticks_per_us() && cpu_us() - t->began_us > us;
 }
 
 void bk_profit_calibrate(bk_anchor *a) {
@@ -137,33 +200,54 @@ void bk_profit_calibrate(bk_anchor *a) {
 
 void bk_profit_event(bk_anchor *a) {
     bk_trial *t = &a->trial;
-    t->ticks += t->now - t->at;
+    t->ticks += (double)(t->now - t->at);
     if (t->skip) {
         t->skip--;
         t->ticks = 0;
     } else if (++t->passes == EVENTS) {
-        double each = (double)t->ticks / EVENTS;
+        double each = t->ticks / EVENTS;
         if (!t->least || each < t->least) t->least = each;
-        t->ticks = t->passes = 0;
+        t->passes = 0;
+        t->ticks = 0;
         t->skip = EVENTS; /* in which the next run may begin */
     }
     t->at = bk_clock();
 }
 
+bool bk_profit_around(const bk_codestate *s, const bk_anchor *a) {
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        bk_anchor *o = &s->anchors[i];
+        if (o == a || o->trial.phase != BK_TRIAL_INTERPRETED ||
+            !bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header))
+            continue;
+        if (!longer(&o->trial, bk_clock(), MOST_US / 10)) return true;
+        o->trial.phase = BK_TRIAL_OFF;
+    }
+    return false;
+}
+
+static bk_trialphase add_gap(bk_trial *t, double gap) {
+    if (t->items == BK_REST_UNKNOWN && !t->gaps && !(t->gaps = malloc(GAPS * sizeof *t->gaps)))
+        return t->phase = BK_TRIAL_OFF;
+    if (t->gaps) t->gaps[t->passes] = (float)gap;
+    t->ticks += gap;
+    t->passes++;
+    return (t->gaps ? t->passes == GAPS : enough(t, t->passes)) ? turn_over(t) : BK_TRIAL_INTERPRETED;
+}
+
 bk_trialphase bk_profit_pass(bk_anchor *a, const bk_region *r, void **home) {
     bk_trial *t = &a->trial;
-    uint64_t gap = t->now - t->at;
+    double gap = (double)(t->now - t->at) - (double)(bk_events_seen - t->seen_at - 1) * t->event; /* others' events */
+    bk_trialphase phase = BK_TRIAL_INTERPRETED;
     int64_t before = t->items;
     t->items = bk_rest_items(a, r, home);
-    if (too_long(t, t->now)) return t->phase = BK_TRIAL_OFF;
-    bool same = t->items == BK_REST_UNKNOWN || t->items == before - 1; /* of one run of the loop */
+    bool run = t->items == BK_REST_UNKNOWN || t->items == before - 1; /* the same one */
+    if (t->at && run && gap > LONGEST_US * bk_ticks_per_us()) return t->phase = BK_TRIAL_OFF;
+    if (longer(t, t->now, MOST_US)) return t->phase = BK_TRIAL_OFF;
     if (t->skip) {
-        if (!--t->skip) begin_turn(t, BK_TRIAL_INTERPRETED, 0);
-    } else if (same) {
-        t->ticks += gap;
-        t->passes++;
-        if (turn_ends(t)) return turn_over(t);
-    }
+        if (!--t->skip || (t->skip % LEAST == 0 && longer(t, t->now, WARM_US))) begin_turn(t, BK_TRIAL_INTERPRETED, 0);
+    } else if (run && t->at) phase = add_gap(t, gap);
+    t->seen_at = bk_events_seen;
     t->at = bk_clock();
-    return BK_TRIAL_INTERPRETED;
+    return phase;
 }

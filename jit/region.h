@@ -63,5 +63,7 @@ void bk_worker_wait(void); /* until nothing is queued or running */
 void bk_worker_stop(void); /* finishes the running compile, drops the queue */
 void bk_worker_before_fork(void);
 void bk_worker_after_fork(bool child);
-extern double bk_worker_cpu_ms; /* CPU time of all compiles */
+extern double bk_worker_cpu_ms;    /* CPU time of all compiles */
+double bk_worker_waiting_ms(void); /* the same, estimated, of what is queued or running */
+double bk_worker_likely_ms(const bk_region *r);
 #endif

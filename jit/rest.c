@@ -1,12 +1,15 @@
 /* Entering native code costs as much as interpreting some dozens of instructions, and so do the events that a loop's
  * back edges make. A loop that is over before that is better left alone: its place is disabled, for a time that doubles
  * while it stays so, because later calls may run longer. Ranges, lists and tuples tell how many iterations they have
- * left; of other loops compiled code counts them. */
+ * left; of other loops compiled code counts them.
+ * Events that lead to nothing are idle: code is on its way, the compile budget is spent, or what is there fits other
+ * types. They cost more than most iterations, so after some of them the place rests too. */
 #include "rest.h"
+#include "driver.h"
 #include "iterations.h"
 #include "worth.h"
 
-enum { SHORT_INSNS = 70, MANY = 256, FIRST_US = 10000, LONGEST_US = 320000 };
+enum { SHORT_INSNS = 70, MANY = 256, IDLE = 128, FIRST_US = 10000, LONGEST_US = 320000 };
 
 /* Instructions of an iteration, with those of inlined functions; 0: not known, there are loops or native calls in it.
  */
@@ -41,6 +44,14 @@ int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes) {
     return passes > SHORT_INSNS ? SHORT_INSNS : (int64_t)(passes + 1) * each;
 }
 
+static uint32_t longer(uint32_t us) { return !us ? FIRST_US : us < LONGEST_US ? 2 * us : LONGEST_US; }
+
+static bool rest(bk_anchor *a, uint32_t us) {
+    a->resting = bk_worker_wake_in(us);
+    a->rest_until = bk_now_us() + us;
+    return a->resting;
+}
+
 void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries) {
     if (a->of->params.sync || bk_config.fixed_order) return;
     if (insns == BK_REST_UNKNOWN || insns >= SHORT_INSNS || !quick) {
@@ -51,19 +62,39 @@ void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries) {
     }
     if ((a->brief += entries) < MANY) return;
     a->brief = 0;
-    a->rest_us = !a->rest_us ? FIRST_US : a->rest_us < LONGEST_US ? 2 * a->rest_us : LONGEST_US;
-    a->resting = bk_worker_wake_in(a->rest_us);
-    a->rests += a->resting;
+    a->rest_us = longer(a->rest_us);
+    a->rests += rest(a, a->rest_us);
 }
 
-bk_codestate *bk_rest_over(void) {
-    for (bk_codestate *s = bk_codestates; s; s = s->next) {
-        bool any = false;
-        for (uint32_t i = 0; i < s->nanchors; i++) {
-            any |= s->anchors[i].resting;
-            s->anchors[i].resting = false;
-        }
-        if (any) return s;
+/* What is lost for lack of code is measured while the place is awake, and taken to be the same while it rests. */
+static void lost_in_rest(bk_anchor *a, uint64_t now) {
+    if (a->idle_us && now > a->woke_at)
+        a->lost += (a->lost - a->lost_before) / (double)(now - a->woke_at) * a->idle_us * bk_ticks_per_us();
+    a->passed_at = 0;
+}
+
+bool bk_rest_idle(bk_anchor *a) {
+    if (a->of->params.sync || bk_config.fixed_order || a->of->recording) return false;
+    if (!a->idle++) {
+        a->woke_at = bk_clock();
+        a->lost_before = a->lost;
     }
-    return NULL;
+    if (a->idle < IDLE) return false;
+    lost_in_rest(a, bk_clock());
+    a->idle = 0;
+    a->idle_us = a->job ? FIRST_US : longer(a->idle_us);
+    return rest(a, a->idle_us);
+}
+
+bool bk_rest_over(bk_codestate *s, uint64_t now, uint64_t *next) {
+    bool any = false;
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        bk_anchor *a = &s->anchors[i];
+        if (!a->resting) continue;
+        if (a->rest_until <= now) {
+            any = true;
+            a->resting = false;
+        } else if (a->rest_until < *next) *next = a->rest_until;
+    }
+    return any;
 }

@@ -13,6 +13,11 @@ int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes);
 /* The loop ran for `insns` instructions in native code (`quick`: in about the time that entering takes), standing for
  * `entries` entries. If that is too few too often, the place rests: it is to be disabled until bk_rest_over says so. */
 void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries);
-/* the next code whose rest is over, NULL: none. Its events are to be armed again. */
-bk_codestate *bk_rest_over(void);
+/* A back edge's event led to nothing. True: the place rests from here on, its events are to be disabled. */
+bool bk_rest_idle(bk_anchor *a);
+/* native code of the place is entered */
+static inline void bk_rest_used(bk_anchor *a) { a->idle = a->idle_us = 0; }
+/* Is the rest of any place of s over, now (microseconds)? Then its events are to be armed again. *next: the time when
+ * the first of those that go on is over, if that is before. */
+bool bk_rest_over(bk_codestate *s, uint64_t now, uint64_t *next);
 #endif

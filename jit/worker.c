@@ -12,7 +12,10 @@ static pthread_t thread;
 static bool started, stopping, busy, unusable;
 static bool leaving; /* the thread ends before a fork, and is started again when there is work */
 static bk_region *first, **last = &first;
-static struct timespec wake_at; /* tv_sec 0: never */
+static const double GUESS_MS = 0.05; /* an IR instruction, before any was compiled */
+static uint64_t compiled_ins;        /* IR instructions in all regions compiled */
+static uint32_t busy_ins;            /* those of the one that is being compiled */
+static struct timespec wake_at;      /* tv_sec 0: never */
 
 static double cpu_ms(void) {
     struct timespec t;
@@ -22,9 +25,23 @@ static double cpu_ms(void) {
 
 static void compile_one(bk_region *r) {
     double t = cpu_ms();
+    uint32_t n = r->fn->nins; /* before the optimiser */
     bk_region_compile(r);
     bk_worker_cpu_ms += cpu_ms() - t;
+    compiled_ins += n;
 }
+
+static double each_ms(void) { return compiled_ins ? bk_worker_cpu_ms / (double)compiled_ins : GUESS_MS; }
+
+double bk_worker_waiting_ms(void) {
+    pthread_mutex_lock(&lock);
+    uint64_t n = busy ? busy_ins : 0;
+    for (const bk_region *r = first; r; r = r->next) n += r->fn->nins;
+    pthread_mutex_unlock(&lock);
+    return (double)n * each_ms();
+}
+
+double bk_worker_likely_ms(const bk_region *r) { return (double)r->fn->nins * each_ms(); }
 
 static void finish(bk_region *r) { __atomic_store_n(&r->done, 1, __ATOMIC_RELEASE); }
 
@@ -80,6 +97,7 @@ static void *work(void *unused) {
         if (!first) last = &first;
         r->next = NULL;
         busy = true;
+        busy_ins = r->fn->nins;
         pthread_mutex_unlock(&lock);
         compile_one(r);
         pthread_mutex_lock(&lock);

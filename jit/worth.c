@@ -2,18 +2,25 @@
 #include "worth.h"
 #include <time.h>
 
-enum { LONGEST_US = 10000 }; /* of one gap: longer ones may be time spent outside the function */
+enum {
+    LONGEST_US = 10000, /* of one gap: longer ones may be time spent outside the function */
+    SEEN_US = 300,      /* interpreted before anything is recorded: most loops of a program never last that long */
+    SEEN_GAP_US = 5     /* of one gap, as far as it counts for that */
+};
 
 uint64_t bk_fixed_clock;
 
 double bk_ticks_per_us(void) {
     if (bk_config.fixed_order) return BK_FIXED_TICKS_PER_US;
-    static uint64_t tick0;
+    enum { OFTEN = 4000000 };
+    static uint64_t tick0, asked;
     static double us0, rate = 2000;
     struct timespec t;
+    uint64_t tick = bk_clock();
+    if (asked && tick - asked < OFTEN) return rate; /* asking costs more than the event that wants to know */
+    asked = tick;
     clock_gettime(CLOCK_MONOTONIC, &t);
     double us = (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-    uint64_t tick = bk_clock();
     if (!tick0) {
         tick0 = tick;
         us0 = us;
@@ -41,7 +48,7 @@ static double cost_ms(const bk_region *r) {
 static bool awaited(const bk_codestate *s, const bk_anchor *a) {
     for (uint32_t i = 0; i < s->nanchors; i++) {
         const bk_anchor *o = &s->anchors[i];
-        if (o != a && o->job &&
+        if (o != a && o->job && !o->parked &&
             (bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)o->header) ||
              bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header)))
             return true;
@@ -67,6 +74,8 @@ static bool enough(const bk_codestate *s, const bk_anchor *a, double ms) {
     return a->lost * 100 >= ms * 1e3 * bk_ticks_per_us() * (double)s->params.worth;
 }
 
+bool bk_worth_lost(const bk_anchor *a, double ms) { return enough(a->of, a, ms); }
+
 /* is the loop interpreted because code around it was left by an exit that is being accounted for there? */
 static bool left_around(const bk_codestate *s, const bk_anchor *a) {
     for (uint32_t i = 0; i < s->nanchors; i++) {
@@ -78,9 +87,16 @@ static bool left_around(const bk_codestate *s, const bk_anchor *a) {
 
 void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
     uint64_t now = bk_clock();
+    double gap = (double)(now - a->passed_at), most = SEEN_GAP_US * bk_ticks_per_us();
+    if (a->passed_at) a->seen += gap < most ? gap : most;
     if (a->passed_at && !left_around(s, a)) lose(a, now - a->passed_at, s->native - a->passed_native);
     a->passed_at = now;
     a->passed_native = s->native;
+}
+
+bool bk_worth_record(const bk_codestate *s, const bk_anchor *a) {
+    bool at_once = !s->params.worth || s->params.sync || bk_config.fixed_order;
+    return at_once || a->seen >= SEEN_US * bk_ticks_per_us();
 }
 
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) {

@@ -1,6 +1,7 @@
 /* Does a compile pay? The loops of a nest can be compiled one by one and together, and a region again after exits. The
- * first compile of a nest is begun as soon as it is hot; any further one when interpreting for lack of it has cost what
- * it is likely to cost itself (`worth` percent of that), so that at most twice the necessary is ever spent. */
+ * first compile of a nest is begun as soon as it is hot (so many back edges, and a third of a millisecond); any further
+ * one when interpreting for lack of it has cost what it is likely to cost itself (`worth` percent of that), so that at
+ * most twice the necessary is ever spent. */
 #ifndef BK_WORTH_H
 #define BK_WORTH_H
 #include "codestate.h"
@@ -15,11 +16,15 @@ static inline uint64_t bk_clock(void) {
 double bk_ticks_per_us(void); /* from what passed since the first call */
 /* at a back edge of a place without code: counts the time interpreted since the last one as lost */
 void bk_worth_pass(bk_codestate *s, bk_anchor *a);
+/* has the place been interpreted for so long that it is worth while to record it? */
+bool bk_worth_record(const bk_codestate *s, const bk_anchor *a);
 /* may the place be compiled: nothing inside or around it has code, or enough was lost? */
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a);
 /* native code was left by an exit that a better region would not take (at: bk_clock), and is entered again */
 static inline void bk_worth_left(bk_anchor *a, uint64_t at) { a->left_at = at; }
 void bk_worth_back(bk_anchor *a);
+/* has interpreting for lack of code here cost as much as a compile that takes so long? */
+bool bk_worth_lost(const bk_anchor *a, double ms);
 /* has interpreting after such exits cost as much as compiling the region again will? */
 bool bk_worth_again(const bk_codestate *s, const bk_anchor *a, const bk_region *r);
 #endif
