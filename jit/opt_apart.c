@@ -103,17 +103,19 @@ static void extent(const bk_apart *x, bk_ref r, bk_ref *low, bk_ref *high) {
     *high = emit(x, BK_ADD, *high, bk_ki(f, size));
 }
 
-bk_ref bk_apart_test(const bk_apart *x, bk_ref other, bk_ref store, bool after) {
+bk_ref bk_apart_test(const bk_apart *x, bk_ref other, int64_t span, bk_ref store, bool after) {
     bk_fn *f = x->l->f;
     bk_ins a = f->ins[other], s = f->ins[store];
     int64_t by;
     if (!moves_alike(x, &a, &s, &by)) {
         bk_ref low, high, slow, shigh;
         extent(x, other, &low, &high);
+        if (span) high = emit(x, BK_ADD, high, bk_ki(f, span));
         extent(x, store, &slow, &shigh);
         return emit(x, BK_OR, emit(x, BK_ULE, high, slow), emit(x, BK_ULE, shigh, low));
     }
     bk_ref p = first_address(x, other), q = first_address(x, store);
+    if (by < 0 && span) p = emit(x, BK_ADD, p, bk_ki(f, span)); /* of those that are ahead farthest */
     bk_ref d = by > 0 ? emit(x, BK_SUB, q, p) : emit(x, BK_SUB, p, q);
-    return emit(x, BK_ULE, bk_ki(f, reach(x, &s, after)), emit(x, BK_ADD, d, bk_ki(f, bias(&s, after))));
+    return emit(x, BK_ULE, bk_ki(f, reach(x, &s, after) + span), emit(x, BK_ADD, d, bk_ki(f, bias(&s, after))));
 }

@@ -20,6 +20,6 @@ bool bk_growth(const bk_apart *x, bk_ref v, int64_t *by);
 /* may access `other` (a load, or a store that is made before `store`) run ahead of the store by up to most iterations?
  * `after`: the load stands behind the store in the body */
 bk_apart_kind bk_apart_plan(const bk_apart *x, bk_ref other, bk_ref store, bool after);
-/* emits the test for that in x->at: i1 */
-bk_ref bk_apart_test(const bk_apart *x, bk_ref other, bk_ref store, bool after);
+/* emits the test for that in x->at, for accesses like `other` up to `span` bytes higher, too: i1 */
+bk_ref bk_apart_test(const bk_apart *x, bk_ref other, int64_t span, bk_ref store, bool after);
 #endif

@@ -191,9 +191,36 @@ static bool each_pair(stage *x, bool (*what)(stage *, bk_ref, bk_ref, bool)) {
     return true;
 }
 
+/* do load r and an earlier one of the body differ by a constant only, a[i, j - 1] and a[i, j + 1]? */
+static bool like(const stage *x, bk_ref r, bk_ref other) {
+    const bk_ins *a = &x->f->ins[r], *b = &x->f->ins[other];
+    return b->op == BK_LOAD && x->needed[other] && a->op == BK_LOAD && a->a == b->a && a->b == b->b &&
+           a->scale == b->scale && a->mt == b->mt;
+}
+
+/* The loads like r on its side of the store: the lowest, and how many bytes higher the highest is. One test is made of
+ * them all: what lies between them is as near to the store as they are. 0: r is not the first. */
+static bk_ref group_of(const stage *x, bk_ref r, bk_ref store, bool after, int64_t *span) {
+    const bk_fn *f = x->f;
+    const bk_block *b = &f->blocks[x->apart.body];
+    bk_ref low = r, high = r, first = 0;
+    bool behind = false;
+    for (uint32_t i = 0; i < b->nins; i++) {
+        bk_ref o = b->ins[i];
+        behind |= o == store;
+        if (o != r && (behind != after || !like(x, r, o))) continue;
+        if (!first) first = o;
+        if (f->ins[o].imm < f->ins[low].imm) low = o;
+        if (f->ins[o].imm > f->ins[high].imm) high = o;
+    }
+    *span = f->ins[high].imm - f->ins[low].imm;
+    return first == r ? low : 0;
+}
+
 static bool plan_pair(stage *x, bk_ref other, bk_ref store, bool after) {
+    int64_t span;
     bk_apart_kind kind = bk_apart_plan(&x->apart, other, store, after);
-    x->ntests += kind == BK_APART_TEST;
+    x->ntests += kind == BK_APART_TEST && group_of(x, other, store, after, &span);
     return kind != BK_APART_NEVER && x->ntests <= MAX_TESTS;
 }
 
@@ -392,8 +419,12 @@ static bk_blk block_of(stage *x, copier *c, uint32_t n) {
 /* ---- putting it together ----------------------------------------------------------------------------------------- */
 
 static bool test_pair(stage *x, bk_ref other, bk_ref store, bool after) {
+    int64_t span;
     if (bk_apart_plan(&x->apart, other, store, after) != BK_APART_TEST) return true;
-    x->fine = bk_emit(x->f, x->apart.at, BK_AND, BK_1, x->fine, bk_apart_test(&x->apart, other, store, after), 0);
+    bk_ref low = group_of(x, other, store, after, &span);
+    if (!low) return true;
+    bk_ref apart = bk_apart_test(&x->apart, low, span, store, after);
+    x->fine = bk_emit(x->f, x->apart.at, BK_AND, BK_1, x->fine, apart, 0);
     return true;
 }
 

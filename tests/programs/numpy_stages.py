@@ -181,3 +181,30 @@ def three_dimensions(n, dtype=np.float64):
     cube(a, a, n)
     cube(a[:, ::-1], b.transpose(0, 2, 1), n)
     return a, b
+
+
+def box(a, b, n, m):
+    for i in range(1, n - 1):
+        for j in range(1, m - 1):
+            above = a[i - 1, j - 1] + a[i - 1, j] + a[i - 1, j + 1]
+            below = a[i + 1, j - 1] + a[i + 1, j] + a[i + 1, j + 1]
+            b[i, j] = (above + a[i, j - 1] + a[i, j] + a[i, j + 1] + below) * 0.0625
+
+
+def box_backwards(a, b, n, m):
+    for i in range(1, n - 1):
+        for j in range(m - 2, 0, -1):
+            b[i, j] = (a[i - 1, j - 1] + a[i - 1, j + 1] + a[i, j - 2 + 1] + a[i, j + 1]) * 0.25
+
+
+@case(*[(s,) for s in (-20, -17, -16, -3, -2, -1, 0, 1, 2, 3, 15, 16, 18, 19, 20)], jit=("box", "box_backwards"))
+def boxes_over_shifted_views(shift):
+    out = []
+    for kernel in (box, box_backwards):
+        for _ in range(3):
+            kernel(wave(12 * 60).reshape(12, 60), np.zeros((12, 60)), 12, 60)
+        whole = wave(14 * 100).reshape(14, 100)
+        for rows in (0, 1, 2):
+            kernel(whole[:12, 20:80], whole[rows : rows + 12, 20 + shift : 80 + shift], 12, 60)
+        out.append(whole)
+    return out
