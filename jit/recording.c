@@ -1,4 +1,5 @@
 /* Recording: which code has instruction events, for how long, and when what was seen is enough to compile. */
+#include "cover.h"
 #include "driver.h"
 #include "event.h"
 #include "worth.h"
@@ -81,14 +82,6 @@ static bk_anchor *larger(bk_codestate *s, bk_anchor *a, bool visited) {
     return NULL;
 }
 
-/* Have the paths of the loop been seen? Yes if twice the iterations that led to the last news have passed. */
-static bool covered(bk_anchor *a) {
-    enum { ENOUGH = 128 };
-    if (a->rec_news != bk_prof_news || !a->rec_new) a->rec_new = a->rec_visits;
-    a->rec_news = bk_prof_news;
-    return a->rec_visits >= 2 * a->rec_new || a->rec_visits >= ENOUGH;
-}
-
 bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a) {
     uint64_t most = (uint64_t)s->params.record_wait_us * bk_body_size(s->flow, (uint32_t)a->header);
     return s->recording && bk_now_us() - s->rec_start_us >= most;
@@ -96,7 +89,7 @@ bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a) {
 
 void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
-    bool enough = covered(a);
+    bool enough = bk_covered(a, bk_now_us() - s->rec_start_us);
     if (a->rec_visits < 2 || a->job) return;
     bool late = bk_recording_waited(s, a);
     bool outermost = !larger(s, a, false);
@@ -117,7 +110,7 @@ void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
 void bk_recording_call(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     enum { LEAST = 8, MOST = 4096 };
     a->rec_visits++;
-    bool enough = covered(a) && a->rec_visits >= LEAST && bk_start_recorded(s);
+    bool enough = bk_covered(a, 0) && a->rec_visits >= LEAST && bk_start_recorded(s);
     if (a->state != A_RECORDING || s->rec_root != s || (!enough && a->rec_visits < MOST)) return;
     if (bk_budget_left(s)) bk_compile(s, a, f, NULL);
     bk_record_stop(s);
