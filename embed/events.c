@@ -228,6 +228,9 @@ bool bk_events_quiet(void) { return !stopped && !paused; }
 
 void bk_events_stop(void) { stopped = true; }
 
+void *bk_py_release_gil(void) { return PyEval_SaveThread(); }
+void bk_py_take_gil(void *released) { PyEval_RestoreThread(released); }
+
 static int wake(void *unused) {
     (void)unused;
     if (bk_on_wake() < 0) PyErr_Clear(); /* a loop stays interpreted */

@@ -303,6 +303,10 @@ double bk_py_event_ticks(void);
 bool bk_py_wake_soon(void);
 int bk_on_wake(void);
 
+/* around a wait: other threads may run Python meanwhile */
+void *bk_py_release_gil(void);
+void bk_py_take_gil(void *released);
+
 /* loads the backend's shared object beside this module (once, any thread); NULL with a message */
 const bk_backend *bk_py_backend(char *err, size_t errlen);
 

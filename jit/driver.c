@@ -1,4 +1,5 @@
 /* The state machine of a loop: its back edges and calls are counted, then recorded, its native code is entered. */
+#include "await.h"
 #include "driver.h"
 #include "event.h"
 #include "iterations.h"
@@ -227,7 +228,9 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     if (a->parked && a->idle % PARKED == 0) bk_compile_parked(a, false);
     if (a->job) return idle(a);
     if (s->recording) {
+        uint64_t rec_us = bk_recorded_us(s);
         bk_recording_back_edge(s, a, f);
+        bk_await(a, f, rec_us);
         return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone */

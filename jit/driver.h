@@ -6,6 +6,7 @@
 extern bool bk_paused; /* a tool watches: nothing is recorded or entered */
 /* microseconds; by count of events under fixed_order */
 uint64_t bk_now_us(void);
+uint64_t bk_run_us(void); /* for how long this thread has run: that others had the processor tells nothing about it */
 
 /* ---- codestate.c ---- */
 
@@ -23,6 +24,7 @@ void bk_anchor_unlink(bk_anchor *a, bk_region *r);
 /* for_: the loop that got hot; NULL: s is called by what is being recorded for root */
 void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_);
 void bk_record_stop(bk_codestate *root);
+uint64_t bk_recorded_us(const bk_codestate *s); /* for how long it has been going on */
 /* has the recording waited for the loop around a for about as long as compiling a takes? */
 bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a);
 /* a back edge, a call while it is recorded: enough was seen, and the place is compiled? */

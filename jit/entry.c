@@ -150,7 +150,7 @@ bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home) {
     return true;
 }
 
-static int64_t items_left(bk_obj *it, bk_obj *type) {
+int64_t bk_entry_items(bk_obj *it, bk_obj *type) {
     if (type == bk_types.t_range_iterator) return word_at(it, bk_py->rangeiter_len);
     if (type != bk_types.t_list_iterator && type != bk_types.t_tuple_iterator) return -1;
     bk_obj *seq = (bk_obj *)word_at(it, bk_py->listiter_seq);
@@ -160,11 +160,11 @@ static int64_t items_left(bk_obj *it, bk_obj *type) {
 int64_t bk_entry_left(const bk_entrycheck *c, void **home) {
     bk_obj *iters[BK_ENTRY_ITERS], *o = home_get(home, c->slot);
     uint8_t wrap;
-    if (c->kind == EC_RANGEIT || c->kind == EC_SEQIT) return items_left(o, c->type);
+    if (c->kind == EC_RANGEIT || c->kind == EC_SEQIT) return bk_entry_items(o, c->type);
     if (c->kind != EC_WRAPPED || unwrap(o, &wrap, iters) != c->niters) return -1;
-    int64_t least = items_left(iters[0], c->iters[0].type);
+    int64_t least = bk_entry_items(iters[0], c->iters[0].type);
     for (int i = 1; i < c->niters; i++) {
-        int64_t n = items_left(iters[i], c->iters[i].type);
+        int64_t n = bk_entry_items(iters[i], c->iters[i].type);
         if (n < least) least = n;
     }
     return least;

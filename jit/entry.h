@@ -39,6 +39,8 @@ typedef struct {
 bool bk_entry_describe(bk_obj *o, bool local, bool live, uint32_t slot, bk_entrycheck *c);
 bool np_has_elements(const bk_ndkey *k); /* build_np.c: its elements have a fast path */
 int bk_entry_seqkind(bk_obj *type);      /* bk_seqkind of an iterator type; -1: another */
+/* how many items an iterator of that type has left; -1: not known */
+int64_t bk_entry_items(bk_obj *it, bk_obj *type);
 /* how many items the iterator that the check is of has left; -1: not known */
 int64_t bk_entry_left(const bk_entrycheck *c, void **home);
 bool bk_entry_holds(const bk_entrycheck *c, uint32_t n, void **home);

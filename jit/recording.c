@@ -23,7 +23,7 @@ void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
         root->rec_next = s;
     } else {
         bk_py_refresh_known();
-        s->rec_start_us = bk_now_us();
+        s->rec_start_us = bk_run_us();
         s->rec_events = 0;
         s->rec_for = for_;
         bk_tell(BK_EVT_RECORDING, for_, NULL, 0);
@@ -82,14 +82,19 @@ static bk_anchor *larger(bk_codestate *s, bk_anchor *a, bool visited) {
     return NULL;
 }
 
+uint64_t bk_recorded_us(const bk_codestate *s) {
+    uint64_t now = bk_run_us(); /* of another thread, perhaps */
+    return now > s->rec_start_us ? now - s->rec_start_us : 0;
+}
+
 bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a) {
     uint64_t most = (uint64_t)s->params.record_wait_us * bk_body_size(s->flow, (uint32_t)a->header);
-    return s->recording && bk_now_us() - s->rec_start_us >= most;
+    return s->recording && bk_recorded_us(s) >= most;
 }
 
 void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
-    bool enough = bk_covered(a, bk_now_us() - s->rec_start_us);
+    bool enough = bk_covered(a, bk_recorded_us(s));
     if (a->rec_visits < 2 || a->job) return;
     bool late = bk_recording_waited(s, a);
     bool outermost = !larger(s, a, false);

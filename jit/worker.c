@@ -15,6 +15,7 @@ static bk_region *first, **last = &first;
 static const double GUESS_MS = 0.05; /* an IR instruction, before any was compiled */
 static uint64_t compiled_ins;        /* IR instructions in all regions compiled */
 static uint32_t busy_ins;            /* those of the one that is being compiled */
+static uint64_t submitted, finished; /* how many */
 static struct timespec wake_at;      /* tv_sec 0: never */
 
 static double cpu_ms(void) {
@@ -43,7 +44,11 @@ double bk_worker_waiting_ms(void) {
 
 double bk_worker_likely_ms(const bk_region *r) { return (double)r->fn->nins * each_ms(); }
 
-static void finish(bk_region *r) { __atomic_store_n(&r->done, 1, __ATOMIC_RELEASE); }
+/* lock held, if there is a thread */
+static void finish(bk_region *r) {
+    finished++;
+    __atomic_store_n(&r->done, 1, __ATOMIC_RELEASE);
+}
 
 static bool before(const struct timespec *a, const struct timespec *b) {
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
@@ -103,6 +108,7 @@ static void *work(void *unused) {
         pthread_mutex_lock(&lock);
         busy = false;
         finish(r);
+        if (first) pthread_cond_broadcast(&idle); /* bk_worker_wait_for */
     }
     pthread_cond_broadcast(&idle);
     pthread_mutex_unlock(&lock);
@@ -121,6 +127,7 @@ static bool start(void) {
 
 void bk_worker_submit(bk_region *r, bool sync) {
     pthread_mutex_lock(&lock);
+    submitted++;
     bool here = sync || unusable || stopping || (!started && !start());
     if (!here) {
         r->next = NULL;
@@ -135,7 +142,17 @@ void bk_worker_submit(bk_region *r, bool sync) {
         r->failed = 1;
         snprintf(r->error, sizeof r->error, "the compiler is not usable in this process");
     } else compile_one(r);
+    pthread_mutex_lock(&lock);
     finish(r);
+    pthread_mutex_unlock(&lock);
+}
+
+void bk_worker_wait_for(uint32_t us) {
+    pthread_mutex_lock(&lock);
+    struct timespec until = time_in(us);
+    for (uint64_t all = submitted; finished < all && started && !stopping;)
+        if (pthread_cond_timedwait(&idle, &lock, &until) == ETIMEDOUT) break;
+    pthread_mutex_unlock(&lock);
 }
 
 void bk_worker_wait(void) {

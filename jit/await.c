@@ -1,0 +1,62 @@
+/* Shall Python wait for a compile instead of interpreting meanwhile? A loop that will run natively for long afterwards
+ * gains next to nothing by what is interpreted until then: a compile's time divided by what native code is faster. But
+ * interpreting costs as much CPU time as the compile itself, and takes it from the compiler where cores are few. So
+ * Python waits, without the GIL, where the loop's iterator, or that of a loop around it, tells that interpreting the
+ * rest would take many times longer. If native code then gains nothing, a small part of that has been lost. */
+#include "await.h"
+#include "driver.h"
+#include "profit.h"
+
+enum { PART = 10 };                          /* of the time left that is waited at most */
+enum { LEAST_US = 10000, MOST_US = 100000 }; /* a usual compile; the longest wait */
+
+/* can the loop end before its iterator does, but by an exception in an instruction of its own? */
+static bool breaks(const bk_codestate *s, uint32_t header) {
+    for (uint32_t i = 0; i < s->ci->ninsns; i++) {
+        uint32_t succ[2];
+        if (i == header || !bk_in_body(s->flow, header, i)) continue;
+        int n = bk_bc_succ(s->ci, i, succ);
+        for (int k = 0; k < n; k++)
+            if (!bk_in_body(s->flow, header, succ[k])) return true;
+    }
+    return false;
+}
+
+/* 0: none, or not known */
+static int64_t items_left(const bk_codestate *s, uint32_t header, bk_frame *f) {
+    const bk_insn *in = &s->ci->insns[header];
+    if (in->op != BC_FOR_ITER || in->depth < 1) return 0;
+    bk_obj *it = bk_py_home_get(bk_py_frame_home(f), s->ci->nlocals + (uint32_t)in->depth - 1);
+    int64_t left = it ? bk_entry_items(it, bk_py_type(it)) : 0;
+    return left > 0 ? left : 0;
+}
+
+/* by how long iterations took while recording, half of which recording may have cost itself */
+static double left_us(const bk_anchor *o, bk_frame *f, uint64_t rec_us) {
+    if (o->rec_visits < 2) return 0;
+    return (double)items_left(o->of, (uint32_t)o->header, f) * (double)rec_us / o->rec_visits / 2;
+}
+
+static uint32_t worth_us(const bk_anchor *a, bk_frame *f, const bk_fn *fn, uint64_t rec_us) {
+    const bk_codestate *s = a->of;
+    double most = 0;
+    if (a->header < 0 || bk_profit_doubtful(fn)) return 0;
+    for (uint32_t i = 0; i < s->nanchors; i++) {
+        const bk_anchor *o = &s->anchors[i];
+        if (o != a && !bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header)) continue;
+        double us = left_us(o, f, rec_us);
+        if (us > most && !breaks(s, (uint32_t)o->header)) most = us;
+    }
+    most /= PART;
+    return most < LEAST_US ? 0 : most > MOST_US ? MOST_US : (uint32_t)most;
+}
+
+void bk_await(bk_anchor *a, bk_frame *f, uint64_t rec_us) {
+    if (!a->job || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
+    uint32_t us = worth_us(a, f, a->job->fn, rec_us);
+    if (!us) return;
+    void *released = bk_py_release_gil();
+    bk_worker_wait_for(us);
+    bk_py_take_gil(released);
+    if (a->job && __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) bk_publish(a);
+}
