@@ -14,6 +14,7 @@ REASONS = {
     "MEMORY": "There was no memory left to compile it.",
     "INVALIDATED": "Something it relies on (a global, a class, a function) changed while it was compiled.",
     "LEAVES_EARLY": "Native code left again at once, each time. See the exits for where; often a type that changes.",
+    "OVER_GENERATOR": "It spends its time in the generator, which CPython resumes faster than native code could.",
     "NO_GAIN": "It spends its time in calls that native code makes no faster: it was measured, and is interpreted.",
     "CODE_MEMORY": "The memory for compiled code is used up (setting `code_memory`).",
     "CALLS": "It spends its time in calls of Python functions that cannot be compiled with it. Compile those first.",

@@ -35,6 +35,7 @@ static void set_iterators(void) {
     bk_types.t_range_iterator = &PyRangeIter_Type;
     bk_types.t_list_iterator = &PyListIter_Type;
     bk_types.t_tuple_iterator = &PyTupleIter_Type;
+    bk_types.t_generator = &PyGen_Type;
     bk_types.t_enumerate = &PyEnum_Type;
     bk_types.t_zip = &PyZip_Type;
     bk_types.t_reversed = &PyReversed_Type;

@@ -112,7 +112,7 @@ enum {
     X(int)                                                                                                             \
     X(float)                                                                                                           \
     X(bool) X(complex) X(str) X(bytes) X(bytearray) X(list) X(tuple) X(dict) X(set) X(frozenset) X(range)              \
-        X(range_iterator) X(list_iterator) X(tuple_iterator) X(enumerate) X(zip) X(reversed) X(super) X(list_reverseiterator) \
+        X(range_iterator) X(list_iterator) X(tuple_iterator) X(generator) X(enumerate) X(zip) X(reversed) X(super) X(list_reverseiterator) \
             X(slice) X(function) X(method) X(builtin) X(method_descriptor) X(module) X(type) X(cell) X(none_type)      \
                 X(memoryview) X(str_ascii_iterator) X(str_iterator) X(bytes_iterator)              \
                     X(bytearray_iterator) X(seq_iterator) X(dict_keys) X(dict_values) X(dict_items) X(dict_keyiterator)               \

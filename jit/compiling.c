@@ -37,6 +37,8 @@ static void failed(bk_anchor *a, int why, bk_where at, const char *text) {
     bk_tell(a->state == A_BLACKLISTED ? BK_EVT_BLACKLISTED : BK_EVT_ABORTED, a, NULL, 0);
 }
 
+void bk_refuse(bk_anchor *a, int why) { failed(a, why, bk_anchor_head(a), NULL); }
+
 static bool on_this_thread(const bk_codestate *s) { return s->params.sync || bk_config.fixed_order; }
 
 static double clock_ms(clockid_t id) {

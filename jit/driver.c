@@ -239,8 +239,11 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     }
     if (++a->count < a->threshold || !bk_worth_record(s, a)) return BK_KEEP;
     if (!bk_worth_compile(s, a)) return idle(a);
-    a->state = A_RECORDING;
-    bk_record_start(s, s, a);
+    if (s->params.worth && bk_profit_none(a, f)) bk_refuse(a, BK_AB_OVER_GENERATOR);
+    else {
+        a->state = A_RECORDING;
+        bk_record_start(s, s, a);
+    }
     return BK_KEEP;
 }
 

@@ -41,6 +41,8 @@ bk_where bk_anchor_head(const bk_anchor *a);
 void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces);
 /* The place's job waits until it can be afforded: is that so now? anyway: it is not asked. */
 void bk_compile_parked(bk_anchor *a, bool anyway);
+/* it is not compiled now, and after some such times never */
+void bk_refuse(bk_anchor *a, int why);
 /* the place's job is done */
 void bk_publish(bk_anchor *a);
 

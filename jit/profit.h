@@ -9,6 +9,9 @@ bool bk_profit_doubtful(const bk_fn *f);
 bool bk_profit_counts(const bk_anchor *a, const bk_fn *f);
 /* its native code is gone */
 void bk_profit_drop(bk_anchor *a);
+/* A loop that is known to gain nothing: over a generator, which the interpreter resumes without a C call, and with
+ * hardly an instruction besides. f is at its back edge. */
+bool bk_profit_none(const bk_anchor *a, bk_frame *f);
 /* a region of the place was published */
 void bk_profit_begin(bk_anchor *a, const bk_region *r);
 /* is the place's native code being timed? */

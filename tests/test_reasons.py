@@ -233,6 +233,7 @@ while time.monotonic() < end and not any(l["abort"] == "NO_GAIN" for l in _core.
 """,
         {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_STRESS": "loss"},
     ),
+    "OVER_GENERATOR": "def f(n):\n    s = 0\n    for i in (x for x in range(n)): s += i\n    return s\nf(500)\n",
     "NONE": "def f():\n    for i in range(3): pass\nf()\n",
 }
 
