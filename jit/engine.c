@@ -16,11 +16,12 @@
 #define IC "instcombine<max-iterations=1;no-verify-fixpoint>"
 /* with a loop that may vectorise, and without. Never default<O2>: its SLP vectoriser takes seconds over exit stores.
  * Our own passes remove repeated guards; LLVM's jump threading and correlated propagation, an eighth of the pipeline's
- * time, found nothing more on the benchmarks and made one of them slower (1.8 times). */
+ * time, found nothing more on the benchmarks and made one of them slower (1.8 times). Elimination of dead stores, a
+ * sixth of what was left, found nothing either; without gvn one is 1.2 times slower. */
 #define PIPELINE_LOOPS                                                                                                 \
     "function(mem2reg,early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                    \
-    "loop-mssa(loop-rotate,licm),simplifycfg," IC                                                                      \
-    ",loop(indvars,loop-deletion),gvn,dse,lower-switch,loop-vectorize," IC ",simplifycfg)"
+    "loop-mssa(loop-rotate,licm),simplifycfg," IC ",loop(indvars,loop-deletion),gvn,lower-switch,loop-vectorize," IC   \
+    ",simplifycfg)"
 /* and with loops that are single vectors between which a stage holds results: it becomes registers */
 #define PIPELINE_STAGES                                                                                                \
     "function(mem2reg,early-cse<memssa>,simplifycfg," IC ",constraint-elimination,"                                    \
@@ -28,14 +29,15 @@
     ",loop(indvars,loop-deletion),gvn,dse,lower-switch,loop-vectorize,simplifycfg," IC ",sroa,simplifycfg)"
 #define PIPELINE_PLAIN                                                                                                 \
     "function(mem2reg,early-cse<memssa>,simplifycfg," IC ","                                                           \
-    "loop-mssa(loop-rotate,licm),simplifycfg," IC ",gvn,dse," IC ",simplifycfg)"
+    "loop-mssa(loop-rotate,licm),simplifycfg," IC ",gvn," IC ",simplifycfg)"
 
 enum { LEVELS = 3 };
 
 static struct {
     bool ready, disassembler;
     char *triple, *cpu, *features, *layout;
-    LLVMTargetMachineRef tm[LEVELS];
+    LLVMTargetRef target;
+    LLVMTargetMachineRef tm[LEVELS]; /* made when first used */
     uint64_t serial;
 } engine;
 
@@ -55,10 +57,10 @@ static int report(LLVMErrorRef e, char *err, size_t errlen) {
 }
 
 /* ---- set-up ---- */
-static int make_machine(LLVMTargetRef t, int level, char *err, size_t errlen) {
+static int make_machine(int level, char *err, size_t errlen) {
     LLVMCodeGenOptLevel cg = level == 0 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
-    engine.tm[level] =
-        LLVMCreateTargetMachine(t, engine.triple, engine.cpu, engine.features, cg, LLVMRelocPIC, LLVMCodeModelSmall);
+    engine.tm[level] = LLVMCreateTargetMachine(engine.target, engine.triple, engine.cpu, engine.features, cg,
+                                               LLVMRelocPIC, LLVMCodeModelSmall);
     if (!engine.tm[level]) {
         snprintf(err, errlen, "LLVM: no code generator for %s", engine.triple);
         return -1;
@@ -67,17 +69,22 @@ static int make_machine(LLVMTargetRef t, int level, char *err, size_t errlen) {
     return 0;
 }
 
-static int make_machines(char *err, size_t errlen) {
-    LLVMTargetRef t;
+/* NULL with a message; one takes 0.2 ms to make, and most processes use one level only */
+static LLVMTargetMachineRef machine(int level, char *err, size_t errlen) {
+    if (!engine.tm[level] && make_machine(level, err, errlen)) return NULL;
+    return engine.tm[level];
+}
+
+static int find_target(char *err, size_t errlen) {
     char *message = NULL;
-    if (LLVMGetTargetFromTriple(engine.triple, &t, &message)) {
+    if (LLVMGetTargetFromTriple(engine.triple, &engine.target, &message)) {
         snprintf(err, errlen, "LLVM: %s", message);
         LLVMDisposeMessage(message);
         return -1;
     }
-    for (int level = 0; level < LEVELS; level++)
-        if (make_machine(t, level, err, errlen)) return -1;
-    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(engine.tm[1]);
+    LLVMTargetMachineRef any = machine(1, err, errlen);
+    if (!any) return -1;
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(any);
     engine.layout = LLVMCopyStringRepOfTargetData(data);
     LLVMDisposeTargetData(data);
     return 0;
@@ -102,10 +109,10 @@ static int verify(LLVMModuleRef m, char *err, size_t errlen) {
 
 static int level_of(const bk_compile_opts *o) { return o->level < 0 ? 0 : o->level >= LEVELS ? LEVELS - 1 : o->level; }
 
-static int run_passes(LLVMModuleRef m, const bk_lw *L, char *err, size_t errlen) {
+static int run_passes(LLVMModuleRef m, const bk_lw *L, LLVMTargetMachineRef tm, char *err, size_t errlen) {
     LLVMPassBuilderOptionsRef po = LLVMCreatePassBuilderOptions();
     const char *passes = L->staged ? PIPELINE_STAGES : L->vectorize ? PIPELINE_LOOPS : PIPELINE_PLAIN;
-    int rc = report(LLVMRunPasses(m, passes, engine.tm[level_of(L->o)], po), err, errlen);
+    int rc = report(LLVMRunPasses(m, passes, tm, po), err, errlen);
     LLVMDisposePassBuilderOptions(po);
     return rc;
 }
@@ -132,10 +139,10 @@ static char *module_text(LLVMModuleRef m, const bk_lw *L) {
     return result;
 }
 
-static LLVMMemoryBufferRef emit(LLVMModuleRef m, int level, char *err, size_t errlen) {
+static LLVMMemoryBufferRef emit(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t errlen) {
     LLVMMemoryBufferRef object = NULL;
     char *message = NULL;
-    if (!LLVMTargetMachineEmitToMemoryBuffer(engine.tm[level], m, LLVMObjectFile, &message, &object)) return object;
+    if (!LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &message, &object)) return object;
     snprintf(err, errlen, "LLVM: %s", message);
     LLVMDisposeMessage(message);
     return NULL;
@@ -247,14 +254,15 @@ static int take_tables(bk_lw *L, bk_code *out, char *err, size_t errlen) {
 static LLVMMemoryBufferRef to_object(LLVMModuleRef m, bk_lw *L, bk_code *out, char *err, size_t errlen) {
     LLVMSetTarget(m, engine.triple);
     LLVMSetDataLayout(m, engine.layout);
-    if (verify(m, err, errlen)) return NULL;
+    LLVMTargetMachineRef tm = machine(level_of(L->o), err, errlen);
+    if (!tm || verify(m, err, errlen)) return NULL;
     double t0 = now_ms();
-    if (run_passes(m, L, err, errlen)) return NULL;
+    if (run_passes(m, L, tm, err, errlen)) return NULL;
     double t1 = now_ms();
     out->opt_ms = t1 - t0;
     if (L->o->want_llvm) out->llvm_text = module_text(m, L);
     t1 = now_ms();
-    LLVMMemoryBufferRef object = emit(m, level_of(L->o), err, errlen);
+    LLVMMemoryBufferRef object = emit(m, tm, err, errlen);
     out->emit_ms = now_ms() - t1;
     if (object && L->failed) { /* a diagnostic; its message is in err */
         LLVMDisposeMemoryBuffer(object);
@@ -369,7 +377,7 @@ static int set_up(char *err, size_t errlen) {
     engine.triple = LLVMGetDefaultTargetTriple();
     engine.cpu = LLVMGetHostCPUName();
     engine.features = LLVMGetHostCPUFeatures();
-    return make_machines(err, errlen);
+    return find_target(err, errlen);
 }
 
 __attribute__((visibility("default"))) const bk_backend *bk_backend_open(char *err, size_t errlen) {
