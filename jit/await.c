@@ -31,30 +31,44 @@ static int64_t items_left(const bk_codestate *s, uint32_t header, bk_frame *f) {
     return left > 0 ? left : 0;
 }
 
-/* by how long iterations took while recording, half of which recording may have cost itself */
-static double left_us(const bk_anchor *o, bk_frame *f, uint64_t rec_us) {
-    if (o->rec_visits < 2) return 0;
-    return (double)items_left(o->of, (uint32_t)o->header, f) * (double)rec_us / o->rec_visits / 2;
-}
-
-static uint32_t worth_us(const bk_anchor *a, bk_frame *f, const bk_fn *fn, uint64_t rec_us) {
+/* the next larger loop around a, from bodies of more than `size` instructions; NULL: none */
+static const bk_anchor *around(const bk_anchor *a, uint32_t size) {
     const bk_codestate *s = a->of;
-    double most = 0;
-    if (a->header < 0 || bk_profit_doubtful(fn)) return 0;
+    const bk_anchor *found = NULL;
     for (uint32_t i = 0; i < s->nanchors; i++) {
         const bk_anchor *o = &s->anchors[i];
         if (o != a && !bk_in_body(s->flow, (uint32_t)o->header, (uint32_t)a->header)) continue;
-        double us = left_us(o, f, rec_us);
-        if (us > most && !breaks(s, (uint32_t)o->header)) most = us;
+        uint32_t n = bk_body_size(s->flow, (uint32_t)o->header);
+        if (n > size && (!found || n < bk_body_size(s->flow, (uint32_t)found->header))) found = o;
     }
-    most /= PART;
+    return found;
+}
+
+/* How long interpreting the rest of the nest may take, by how long iterations took while recording, half of which
+ * recording may have cost itself. A loop that was not seen to iterate takes as long each time as the rest of the one
+ * inside. */
+static double left_us(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
+    double us = 0;
+    uint32_t size = 0;
+    for (const bk_anchor *o; (o = around(a, size)); size = bk_body_size(o->of->flow, (uint32_t)o->header)) {
+        double each = o->rec_visits < 2 ? us : (double)rec_us / o->rec_visits / 2;
+        double all = each * (double)items_left(o->of, (uint32_t)o->header, f);
+        if (all > us && !breaks(o->of, (uint32_t)o->header)) us = all;
+    }
+    return us;
+}
+
+static uint32_t worth_us(const bk_anchor *a, bk_frame *f, const bk_fn *fn, uint64_t rec_us) {
+    if (a->header < 0 || bk_profit_doubtful(fn)) return 0;
+    double most = left_us(a, f, rec_us) / PART;
     return most < LEAST_US ? 0 : most > MOST_US ? MOST_US : (uint32_t)most;
 }
 
-void bk_await(bk_anchor *a, bk_frame *f, uint64_t rec_us) {
+void bk_await(bk_anchor *a, bk_frame *f) {
     if (!a->job || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
-    uint32_t us = worth_us(a, f, a->job->fn, rec_us);
+    uint32_t us = worth_us(a, f, a->job->fn, bk_recorded_us(a->of));
     if (!us) return;
+    bk_compile_parked(a, true); /* what is left to run pays for it */
     void *released = bk_py_release_gil();
     bk_worker_wait_for(us);
     bk_py_take_gil(released);

@@ -3,7 +3,7 @@
 #define BK_AWAIT_H
 #include "codestate.h"
 
-/* Waits for the code, if it was just asked for, of the loop a that frame f is in and that was recorded for rec_us, if
- * that is better than to interpret meanwhile; publishes it. Other threads may do anything to a's state. */
-void bk_await(bk_anchor *a, bk_frame *f, uint64_t rec_us);
+/* Waits for the code of the loop a that frame f is in, if it was just asked for and that is better than to interpret
+ * meanwhile; publishes it. Other threads may do anything to a's state. */
+void bk_await(bk_anchor *a, bk_frame *f);
 #endif

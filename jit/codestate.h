@@ -90,6 +90,7 @@ struct bk_codestate {
     bk_params params;
     bool enabled, recording;
     uint64_t rec_start_us, rec_events;
+    uint64_t rec_us;      /* how long the last recording went on */
     uint64_t rec_session; /* the recording that last watched this code */
     bk_anchor *rec_for;   /* the loop that the recording is for */
     unsigned events;      /* as set now */

@@ -228,14 +228,15 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     if (a->parked && a->idle % PARKED == 0) bk_compile_parked(a, false);
     if (a->job) return idle(a);
     if (s->recording) {
-        uint64_t rec_us = bk_recorded_us(s);
         bk_recording_back_edge(s, a, f);
-        bk_await(a, f, rec_us);
+        bk_await(a, f);
         return a->region && bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (a->state == A_RECORDING && s->prof) { /* recorded before, its code is gone */
         if (bk_worth_compile(s, a)) bk_compile(s, a, f, NULL);
-        return a->region ? BK_KEEP : idle(a);
+        bk_await(a, f);
+        if (!a->region) return idle(a);
+        return bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (++a->count < a->threshold || !bk_worth_record(s, a)) return BK_KEEP;
     if (!bk_worth_compile(s, a)) return idle(a);

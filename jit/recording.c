@@ -34,6 +34,12 @@ void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
     bk_codestate_listen(s, true);
 }
 
+uint64_t bk_recorded_us(const bk_codestate *s) {
+    if (!s->recording) return s->rec_us;
+    uint64_t now = bk_run_us(); /* of another thread, perhaps */
+    return now > s->rec_start_us ? now - s->rec_start_us : 0;
+}
+
 void bk_record_stop(bk_codestate *root) {
     bk_codestate *s = root;
     if (root->recording) bk_tell(BK_EVT_RECORDED, root->rec_for, NULL, 0);
@@ -41,6 +47,7 @@ void bk_record_stop(bk_codestate *root) {
         bk_codestate *n = s->rec_next;
         s->rec_next = NULL;
         if (s->recording) {
+            if (s == root) s->rec_us = bk_recorded_us(s);
             s->recording = false;
             bk_codestate_listen(s, false);
         }
@@ -80,11 +87,6 @@ static bk_anchor *larger(bk_codestate *s, bk_anchor *a, bool visited) {
         if (!visited || o->rec_visits >= 2) return o;
     }
     return NULL;
-}
-
-uint64_t bk_recorded_us(const bk_codestate *s) {
-    uint64_t now = bk_run_us(); /* of another thread, perhaps */
-    return now > s->rec_start_us ? now - s->rec_start_us : 0;
 }
 
 bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a) {

@@ -57,7 +57,7 @@ def gdb(folder, *commands):
 
 
 def test_breakpoint_and_steps_by_source_line(tmp_path):
-    shown = gdb(tmp_path, "break g.py:17", "run", "next", "next", "next", "step", "backtrace 3")
+    shown = gdb(tmp_path, "break g.py:17", "run", *["next"] * 6, "step", "backtrace 3")
     assert re.search(r"^Breakpoint 1, hot \(\) at .*g\.py:17$", shown, re.M), shown
     steps = re.findall(r"^(\d+)\t *(.*)$", shown, re.M)
     assert steps[0] == ("17", "if s % 3 == 0:")
