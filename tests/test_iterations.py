@@ -14,7 +14,7 @@ LOOPS = {
     "growing list": ("a = [0]\nfor x in a:\n    if len(a) < n:\n        a.append(x + 1)", N),
     "tuple": ("for x in tuple([7] * n):\n    t += x", N),
     "dict": ("for x in dict.fromkeys(range(n)):\n    t += x & 3", N),
-    "generator": ("for x in (i ^ 3 for i in range(n)):\n    t += x", N),
+    "generator": ("for x in (i ^ 3 for i in range(n)):\n    t += x\n    t ^= x >> 1\n    t &= 1023", N),
     "enumerate": ("for i, x in enumerate(tuple([7] * n)):\n    t += i ^ x", N),
     "zip": ("for x, y in zip([5] * (n + 9), range(n)):\n    t += x ^ y", N),
     "while": ("while t < n:\n    t += 1", N - 1),  # CPython tests again at its end: one jump back less
