@@ -19,6 +19,7 @@ typedef struct {
     uint32_t turns, skip;        /* done; passes not to be measured */
     uint32_t disturbed;          /* turns in which other processes ran */
     uint32_t losses;             /* trials in which native code gained nothing */
+    uint32_t briefs;             /* native turns of runs that are over after a pass */
     bool doubtful;               /* the region calls unknown code */
     uint64_t passes, left, ends; /* of the turn; passes in which native code was left, runs that came to their end */
     uint64_t entries;            /* into native code */

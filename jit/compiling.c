@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FREE_MS = 25, SURE = 8 }; /* what compiles may take in any case */
+enum { FREE_MS = 25, SURE = 8, USUAL_MS = 10 }; /* what compiles may take in any case; what one takes */
 
 static bk_prof *profile_of(bk_obj *code) {
     bk_codestate *s = bk_py_codestate(code, false);
@@ -48,7 +48,17 @@ static double clock_ms(clockid_t id) {
 }
 
 /* CPU time of all but compiles: on a busy machine a program gets less than the time that passes */
-static double program_ms(void) { return clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bk_worker_cpu_ms; }
+static double program_ms(void) {
+    enum { OFTEN = 2000000 }; /* clock ticks: asking is a system call */
+    static uint64_t asked;
+    static double ms;
+    uint64_t now = bk_clock();
+    if (!asked || now - asked > OFTEN) {
+        ms = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bk_worker_cpu_ms;
+        asked = now;
+    }
+    return ms;
+}
 
 static double start_ms; /* when the first code was watched */
 
@@ -56,24 +66,23 @@ void bk_budget_begin(void) {
     if (!start_ms) start_ms = program_ms();
 }
 
-/* milliseconds that compiles may take now */
-static double budget_ms(const bk_codestate *s) {
+/* milliseconds that compiles may take now; `sure` ones have twice the share */
+static double budget_ms(const bk_codestate *s, bool sure) {
     double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms;
-    return FREE_MS + (program_ms() - start_ms) * (double)s->params.compile_percent / 100 - spent;
+    return FREE_MS + (program_ms() - start_ms) * (double)s->params.compile_percent / 100 * (sure ? 2 : 1) - spent;
 }
 
-bool bk_budget_left(const bk_codestate *s) {
-    if (on_this_thread(s)) return true;
-    return budget_ms(s) >= 0;
+bool bk_budget_left(const bk_codestate *s, const bk_anchor *a) {
+    return on_this_thread(s) || budget_ms(s, bk_worth_lost(a, SURE * USUAL_MS)) >= 0;
 }
 
-/* A compile that takes more than there is waits until interpreting for lack of it has cost several times as much: half
- * of what is compiled turns out to gain little. Of calls that is not known. */
+/* A compile that takes more than there is waits. There is more for one for lack of which interpreting has cost several
+ * times as much: half of what is compiled turns out to gain little. Of calls that is not known. */
 static bool affordable(const bk_anchor *a, const bk_region *r) {
     const bk_codestate *s = a->of;
     if (on_this_thread(s) || !s->params.worth || a->header < 0) return true;
     double ms = bk_worker_likely_ms(r);
-    return bk_worth_lost(a, SURE * ms) || ms <= budget_ms(s);
+    return ms <= budget_ms(s, bk_worth_lost(a, a->replaces ? ms : SURE * ms));
 }
 
 static void submit(bk_anchor *a) {
@@ -185,7 +194,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
 }
 
 void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces) {
-    if (a->job || !bk_budget_left(s)) return;
+    if (a->job || (!replaces && !bk_budget_left(s, a))) return; /* what replaces code may be built, and waits then */
     if (bk_selecting && !bk_selected(a)) {
         a->penalties = 4;
         failed(a, BK_AB_NOT_CHOSEN, nowhere, NULL);

@@ -88,7 +88,8 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     void **home = bk_py_frame_home(f);
     while (r && !bk_entry_holds(r->checks, r->nchecks, home)) r = r->other;
     if (!r) return missed(s, a, f);
-    if (a->trial.phase == BK_TRIAL_INTERPRETED && !s->recording && !a->job) {
+    if (a->trial.phase == BK_TRIAL_LOST) return bk_give_up(a);
+    if (a->trial.phase == BK_TRIAL_INTERPRETED && !s->recording && (!a->job || a->parked)) {
         bk_trialphase phase = bk_profit_pass(a, r, home);
         if (phase == BK_TRIAL_LOST) return bk_give_up(a);
         if (phase == BK_TRIAL_INTERPRETED) return BK_KEEP;
@@ -178,7 +179,7 @@ static void wake_starts(void) {
     starts_wait = false;
     for (bk_codestate *s = bk_codestates; s; s = s->next) {
         if (!s->start_waits) continue;
-        if (starts_wait || !bk_budget_left(s)) {
+        if (starts_wait || !bk_budget_left(s, &s->start)) {
             starts_wait = true; /* one that has a larger share waits with the others: asking costs a system call */
             continue;
         }
@@ -256,7 +257,7 @@ static int wait_for_budget(bk_codestate *s) {
 static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     s->recursive = s->recursive || bk_py_frame_nested(f);
     if (a->state == A_RECORDING && s->prof) {
-        if (!bk_budget_left(s))
+        if (!bk_budget_left(s, a))
             return wait_for_budget(s); /* recorded before, its code is gone or the budget was spent */
         bk_compile(s, a, f, NULL);
         return BK_KEEP;
@@ -266,7 +267,7 @@ static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         s->no_start = true;
         return BK_DISABLE;
     }
-    if (!bk_budget_left(s)) return wait_for_budget(s);
+    if (!bk_budget_left(s, a)) return wait_for_budget(s);
     a->state = A_RECORDING;
     bk_record_start(s, s, a);
     return BK_KEEP;

@@ -130,6 +130,7 @@ void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, b
         penalise(a, r, exit_place(fn, x));
         return;
     }
+    if (a->parked && bk_exit_learns(kind)) bk_worth_left(a, bk_clock());
     if (a->job || a->relearn) return;
     /* where Python raises it leaves in any case: only stays too short to pay are a reason for other code */
     bool raises = kind == BK_G_RAISE || kind == BK_G_ZERODIV;

@@ -18,6 +18,8 @@ enum {
     GAPS = 128,     /* passes an interpreted turn, of loops that do not tell where a run begins */
     SETTLE = 4,     /* the same in later turns */
     LOSSES = 2,
+    BRIEF_TICKS = 1500, /* of a run: what entering takes, and some instructions */
+    BRIEFS = 16,        /* turns of such runs */
     SURE_US = 20,       /* an entry of a region that calls nothing unknown */
     LONGEST_US = 20000, /* interpreted without an end of the trial: native code stays */
     MOST_US = 1000000,  /* between two requests to leave the same run */
@@ -128,6 +130,12 @@ static void native_turn_over(bk_trial *t) {
     t->native_passes = (double)t->passes + (double)t->ends / 2; /* the last pass of a run is not a whole one */
     t->native_left = (double)t->left;
     t->native_runs = (double)(t->entries - t->left);
+    if (t->native_runs > t->native_passes && t->native_ticks < BRIEF_TICKS * (double)t->entries) {
+        /* hardly a pass a run: there is nothing between back edges that the interpreter's time could be seen by */
+        if (++t->briefs == BRIEFS) t->phase = BK_TRIAL_LOST;
+        else begin_turn(t, BK_TRIAL_NATIVE, 0);
+        return;
+    }
     bool again = disturbed(t), off = t->disturbed > MOST_DISTURBED || pays_surely(t);
     if (off) t->phase = BK_TRIAL_OFF;
     else if (again) begin_turn(t, BK_TRIAL_NATIVE, 0);

@@ -104,7 +104,7 @@ void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     if (!enough && !late) return;
     if (!outermost && (!late || larger(s, a, true))) return;
     if (!a->region && !bk_worth_compile(s, a)) return;
-    if (!bk_budget_left(s)) { /* what was recorded is kept; events cost too much to wait with them on */
+    if (!bk_budget_left(s, a)) { /* what was recorded is kept; events cost too much to wait with them on */
         bk_record_stop(s);
         if (!a->region) a->state = A_RECORDING;
         return;
@@ -119,6 +119,6 @@ void bk_recording_call(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
     bool enough = bk_covered(a, 0) && a->rec_visits >= LEAST && bk_start_recorded(s);
     if (a->state != A_RECORDING || s->rec_root != s || (!enough && a->rec_visits < MOST)) return;
-    if (bk_budget_left(s)) bk_compile(s, a, f, NULL);
+    if (bk_budget_left(s, a)) bk_compile(s, a, f, NULL);
     bk_record_stop(s);
 }

@@ -12,7 +12,7 @@ static pthread_t thread;
 static bool started, stopping, busy, unusable;
 static bool leaving; /* the thread ends before a fork, and is started again when there is work */
 static bk_region *first, **last = &first;
-static const double GUESS_MS = 0.05; /* an IR instruction, before any was compiled */
+static const double GUESS_MS = 0.1;  /* an IR instruction, before any was compiled */
 static uint64_t compiled_ins;        /* IR instructions in all regions compiled */
 static uint32_t busy_ins;            /* those of the one that is being compiled */
 static uint64_t submitted, finished; /* how many */

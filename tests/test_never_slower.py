@@ -26,7 +26,7 @@ for r in range(20):
     for k, f in enumerate(fs): assert f(3000) == plain[f"f{k}"](3000)
 stats = backedge.stats()
 loops = [backedge.explain(f).loops[0] for f in fs]
-print(json.dumps([stats["worker_cpu_ms"], [l["back_edges"] for l in loops if not l["compiles"]]]))
+print(json.dumps([stats["worker_cpu_ms"], [l["back_edges"] for l in loops if l["state"] != "compiled"]]))
 """
 
 

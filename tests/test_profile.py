@@ -214,7 +214,7 @@ def test_no_files_are_left(tmp_path):
 
 def test_little_is_imported_for_it(tmp_path):
     """Imports are most of what a profile of a short program costs."""
-    (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)\nconsume(100000)"))
+    (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)\nconsume(1000000)"))
 
     def imported(command):
         done = python("-X", "importtime", "-m", "backedge", command, "p.py", cwd=tmp_path)
