@@ -124,10 +124,20 @@ static void set_paused(bool on) {
     PyErr_SetRaisedException(saved);
 }
 
-/* the audit event comes before the change: what it led to is looked at as soon as the interpreter can */
+/* is a thread in a trace function, or in an audit hook that Python code is? */
+static bool in_hook(PyInterpreterState *interp) {
+    for (PyThreadState *t = PyInterpreterState_ThreadHead(interp); t; t = PyThreadState_Next(t))
+        if (t->tracing) return true;
+    return false;
+}
+
+/* The audit event comes before the change: what it led to is looked at as soon as the interpreter can. Other audit
+ * hooks may run before the change, and the interpreter looks for pending calls in them too. */
 static int look_again(void *unused) {
     (void)unused;
-    if (!stopped && PyInterpreterState_Get() == home_interp) set_paused(tool_active(home_interp));
+    if (stopped || PyInterpreterState_Get() != home_interp) return 0;
+    if (!tool_active(home_interp) && in_hook(home_interp)) return Py_AddPendingCall(look_again, NULL), 0;
+    set_paused(tool_active(home_interp));
     return 0;
 }
 

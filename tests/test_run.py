@@ -50,6 +50,16 @@ PROGRAMS = {
             return len(inspect.stack()), sys._getframe(1).f_back and sys._getframe(1).f_back.f_code.co_name
         print(f())
         """,
+    "a debugger, with an audit hook": """
+        import io, pdb, sys
+        sys.addaudithook(lambda *event: None)  # Python code that runs between the audit of settrace and its effect
+        def f():
+            commands = io.StringIO("step\\nstep\\nwhere\\ncontinue\\n")
+            pdb.Pdb(nosigint=True, readrc=False, stdin=commands, stdout=sys.stdout).set_trace()
+            x = 1
+            return x
+        for _ in range(3): f()
+        """,
     "recursion": """
         import sys
         depth = 0

@@ -16,19 +16,19 @@ LANGUAGE = """
     context contextlib coroutines decorators descr dict dictcomps dynamic dynamicclassattribute enumerate eval
     except_star exception_group exception_hierarchy exception_variations exceptions extcall float format frame fstring
     funcattrs generator_stop generators genexps global grammar index int int_literal isinstance iter keywordonlyarg
-    lambda list listcomps long memoryview metaclass monitoring named_expressions numeric_tower opcodes patma property
+    lambda list listcomps long memoryview metaclass named_expressions numeric_tower opcodes patma property
     raise range richcmp scope set setcomps slice sort str super sys_setprofile sys_settrace traceback tuple type_params
     types unpack unpack_ex unparse weakref with yield_from asyncgen
 """
 LIBRARY = """
-    abc argparse array ast base64 bisect calendar cmath codecs collections configparser copy copyreg csv dataclasses
+    abc argparse array ast base64 bdb bisect calendar cmath codecs collections configparser copy copyreg csv dataclasses
     datetime decimal defaultdict deque difflib dis email enum fnmatch fractions functools gc glob hashlib heapq html
-    htmlparser inspect ipaddress itertools json logging math operator ordered_dict pathlib pickle pprint queue random re
+    htmlparser inspect ipaddress itertools json logging math operator ordered_dict pathlib pdb pickle pprint profile queue random re
     reprlib sched shlex statistics string struct tempfile textwrap tokenize typing userdict userlist userstring zlib
     xml_etree zipfile
 """
 
-# What differs, and why it must.
+# What differs, and why it must. (test_monitoring is not tried: it finds the tool that watches the program.)
 KNOWN = {"test_loop_quicken": "shows a loop's specialised instructions: where one is watched, an instrumented one"}
 
 HOT = {"BACKEDGE_THRESHOLD": "8", "BACKEDGE_CALL_THRESHOLD": "20", "BACKEDGE_COMPILE_PERCENT": "60"}
