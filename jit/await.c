@@ -9,6 +9,7 @@
 
 enum { PART = 10 };                          /* of the time left that is waited at most */
 enum { LEAST_US = 10000, MOST_US = 100000 }; /* a usual compile; the longest wait */
+enum { MOST_ADDED_US = 1000000 };            /* estimates are rough */
 
 /* can the loop end before its iterator does, but by an exception in an instruction of its own? */
 static bool breaks(const bk_codestate *s, uint32_t header) {
@@ -58,19 +59,16 @@ static double left_us(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
     return us;
 }
 
-static uint32_t worth_us(const bk_anchor *a, bk_frame *f, const bk_fn *fn, uint64_t rec_us) {
-    if (a->header < 0 || bk_profit_doubtful(fn)) return 0;
-    double most = left_us(a, f, rec_us) / PART;
-    return most < LEAST_US ? 0 : most > MOST_US ? MOST_US : (uint32_t)most;
-}
-
 void bk_await(bk_anchor *a, bk_frame *f) {
-    if (!a->job || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
-    uint32_t us = worth_us(a, f, a->job->fn, bk_recorded_us(a->of));
-    if (!us) return;
-    bk_compile_parked(a, true); /* what is left to run pays for it */
+    if (!a->job || a->header < 0 || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
+    if (a->of->params.sync || bk_profit_doubtful(a->job->fn)) return;
+    double rest = left_us(a, f, bk_recorded_us(a->of)), us = rest / PART;
+    if (us < LEAST_US) return;
+    /* what is left to run pays for this compile, and for others as if it had been interpreted */
+    if (a->compiles == 1) bk_budget_add((rest > MOST_ADDED_US ? MOST_ADDED_US : rest) / 1e3);
+    bk_compile_parked(a, true);
     void *released = bk_py_release_gil();
-    bk_worker_wait_for(us);
+    bk_worker_wait_for(us > MOST_US ? MOST_US : (uint32_t)us);
     bk_py_take_gil(released);
     if (a->job && __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) bk_publish(a);
 }

@@ -61,15 +61,19 @@ static double program_ms(void) {
 }
 
 static double start_ms; /* when the first code was watched */
+static double saved_ms; /* that native code was expected to save */
 
 void bk_budget_begin(void) {
     if (!start_ms) start_ms = program_ms();
 }
 
+void bk_budget_add(double ms) { saved_ms += ms; }
+
 /* milliseconds that compiles may take now; `sure` ones have twice the share */
 static double budget_ms(const bk_codestate *s, bool sure) {
     double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms;
-    return FREE_MS + (program_ms() - start_ms) * (double)s->params.compile_percent / 100 * (sure ? 2 : 1) - spent;
+    double time = program_ms() - start_ms + saved_ms;
+    return FREE_MS + time * (double)s->params.compile_percent / 100 * (sure ? 2 : 1) - spent;
 }
 
 bool bk_budget_left(const bk_codestate *s, const bk_anchor *a) {

@@ -81,7 +81,7 @@ def test_nor_is_a_nest():
 
 def test_a_loop_that_may_end_at_any_time_is():
     assert ends_early(MANY) == fresh(ends_early)(MANY)
-    assert interpreted(may_end, MANY) > 0.7
+    assert interpreted(may_end, MANY) > interpreted(long_loop, MANY)
 
 
 step = 3
