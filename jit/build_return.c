@@ -29,6 +29,7 @@ static bool is_none(bk_builder *b, bk_val *v) {
 
 static bool is_implemented(bk_builder *b, bk_val *v) {
     if (v->konst) return v->konst != bk_types.t_not_implemented;
+    if (v->kind == V_VAL && v->type == bk_py_type(bk_types.t_not_implemented)) return false;
     if (v->kind != V_VAL || v->type || !v->box || v->maybe) return true;
     guard(b, E(b, BK_NE, v->box, KP(b, bk_types.t_not_implemented)), BK_G_VALUE);
     return true;

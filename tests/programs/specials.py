@@ -741,3 +741,84 @@ def fallback_comes_and_goes(n):
         except AttributeError as e:
             out.append(str(e))
     return out
+
+
+class Answers:
+    """Its operators' results are what it holds."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __add__(self, other):
+        return self.x
+
+    def __lt__(self, other):
+        return self.x
+
+    def __radd__(self, other):
+        return self.x
+
+
+class Reflected:
+    def __init__(self, x):
+        self.x = x
+
+    def __radd__(self, other):
+        return self.x + 1
+
+    def __gt__(self, other):
+        return self.x * 2
+
+
+@case((60,))
+def not_implemented_by_attribute(n):
+    """A NotImplemented of which only the type was seen."""
+    out = []
+    a = Answers(NotImplemented)
+    for i in range(n):
+        out.append(a + Reflected(i))
+        out.append(a < Reflected(i))
+    return out
+
+
+@case((60,), (65,))
+def not_implemented_at_last(n):
+    out = []
+    a = Answers(3)
+    for i in range(n):
+        if i == 62:
+            a.x = NotImplemented
+        out.append(a + 1)
+        out.append(1 + a)
+    return out
+
+
+@case((60,))
+def not_implemented_by_list(n):
+    answers = [NotImplemented, NotImplemented]
+
+    class Left:
+        def __sub__(self, other):
+            return answers[other.x & 1]
+
+        def __iadd__(self, other):
+            return answers[0]
+
+        def __add__(self, other):
+            return self
+
+    class Right:
+        def __init__(self, x):
+            self.x = x
+
+        def __rsub__(self, other):
+            return self.x
+
+    out = []
+    left = Left()
+    for i in range(n):
+        out.append(left - Right(i))
+        k = left
+        k += i
+        out.append(k is left)
+    return out
