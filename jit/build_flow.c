@@ -398,6 +398,10 @@ static bk_ref zero_of(bk_builder *b, bk_obj *type) {
     }
 }
 
+static bool takes_number(const bk_vslot *s, const bk_val *v) {
+    return v->kind == V_VAL && v->type == s->type && num_without_guard(v);
+}
+
 /* before the jump: brings the value into the slot's form, emitting code */
 static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
     if (s->repr == R_PTR) {
@@ -409,8 +413,7 @@ static void convert(bk_builder *b, const bk_vslot *s, bk_val *v, place_t p) {
             v->own = O_OWNED;
         }
     } else if (s->repr == R_NUM) {
-        bool other = v->kind != V_VAL || v->type != s->type || !num_without_guard(v);
-        if (p.outer_local && p.dead && other) {
+        if (p.outer_local && p.dead && !takes_number(s, v)) {
             if (!v->clean && v->kind != V_NULL) bk_sync_slot(b, p.slot, v);
             *v =
                 (bk_val){.kind = V_VAL, .type = s->type, .num = zero_of(b, s->type), .box = KP(b, (void *)BK_BOX_KEEP)};
@@ -503,10 +506,11 @@ static void convert_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void 
     (void)arg;
     convert(b, s, v, p);
 }
-/* home slots of characters that are about to be boxed there */
+/* home slots that the conversions are about to write */
 static void vacated_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)b;
-    if (p.outer_local && s->repr == R_HOME && is_char(v)) *(uint64_t *)arg |= home_bit(p.slot);
+    if (!p.outer_local || v->clean || v->kind == V_NULL) return;
+    if (s->repr == R_HOME || (s->repr == R_NUM && p.dead && !takes_number(s, v))) *(uint64_t *)arg |= home_bit(p.slot);
 }
 static void edge_slot(bk_builder *b, bk_vslot *s, bk_val *v, place_t p, void *arg) {
     (void)p;
