@@ -21,11 +21,11 @@ LANGUAGE = """
     types unpack unpack_ex unparse weakref with yield_from asyncgen
 """
 LIBRARY = """
-    abc argparse array ast base64 bdb bisect calendar cmath codecs collections configparser copy copyreg csv dataclasses
-    datetime decimal defaultdict deque difflib dis email enum fnmatch fractions functools gc glob hashlib heapq html
-    htmlparser inspect ipaddress itertools json logging math operator ordered_dict pathlib pdb pickle pprint profile queue random re
-    reprlib sched shlex statistics string struct tempfile textwrap tokenize typing userdict userlist userstring zlib
-    xml_etree zipfile
+    abc argparse array ast base64 bdb bisect calendar cmath codecs collections configparser copy copyreg csv
+    dataclasses datetime decimal defaultdict deque difflib dis email enum fnmatch fractions functools gc glob
+    hashlib heapq html htmlparser inspect ipaddress itertools json logging math operator ordered_dict pathlib pdb
+    pickle pprint profile queue random re reprlib sched shlex statistics string struct tempfile textwrap tokenize
+    typing userdict userlist userstring zlib xml_etree zipfile
 """
 
 # What differs, and why it must. (test_monitoring is not tried: it finds the tool that watches the program.)
