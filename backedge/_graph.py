@@ -39,30 +39,30 @@ def _leave(block, line, exits, kinds):
 
 
 def graph(lines, region, exits, kinds):
-    """{"blocks": [...], "edges": [[from, to, share or None]]} of the region's own function. `exits`: the region's;
-    `kinds`: names of guard kinds, from number 1 on."""
+    """{"blocks": [...], "edges": [[from, to, share or None]]} of the region's own function. `lines`: pairs of text and
+    place; `exits`: the region's; `kinds`: names of guard kinds, from number 1 on."""
     blocks, edges, block = [], [], None
     exits = list(exits)
-    for number, line in enumerate(lines):
-        if line.text.startswith('fn "') and blocks:
+    for number, (text, place) in enumerate(lines):
+        if text.startswith('fn "') and blocks:
             break  # native functions of the region
-        head = _BLOCK.match(line.text) if line.text.startswith("b") else None
+        head = _BLOCK.match(text) if text.startswith("b") else None
         if head:
             rest = head[2]
             block = {"name": "b" + head[1], "row": number, "rows": 0, "guards": 0, "exits": [], "line": None}
             block["header"] = " header" in rest
             blocks.append(block)
             continue
-        if line.text.startswith("snap "):
+        if text.startswith("snap "):
             break
         if block is None:
             continue
         block["rows"] += 1
-        if line.place and block["line"] is None:
-            block["line"] = line.place.line
-        word = line.text.lstrip().partition(" ")[0]
-        branch = _BRANCH.match(line.text) if word == "br" else None
-        jump = _JUMP.match(line.text) if word == "jmp" else None
+        if place and block["line"] is None:
+            block["line"] = place.line
+        word = text.lstrip().partition(" ")[0]
+        branch = _BRANCH.match(text) if word == "br" else None
+        jump = _JUMP.match(text) if word == "jmp" else None
         if branch:
             weights = [int(w or 1) for w in branch.group(3, 4)]
             for to, weight in zip(branch.group(1, 2), weights, strict=True):
@@ -70,6 +70,6 @@ def graph(lines, region, exits, kinds):
                 edges.append([block["name"], "b" + to, share])
         elif jump:
             edges.append([block["name"], "b" + jump[1], None])
-        else:
-            _leave(block, line.text, exits, kinds)
+        elif "-> s" in text:
+            _leave(block, text, exits, kinds)
     return {"blocks": blocks, "edges": edges, "entries": region.get("entries", 0)}

@@ -53,7 +53,8 @@ class _NativePlaces:
                     self._add(run, loop["file"], line, loop)
 
     def _cover(self, run, loop, stages):
-        known = {(line.place.function, line.place.line) for line in stages.get("trace", ()) if line.place}
+        places = {id(place): place for place in stages["trace"].places} if "trace" in stages else {}
+        known = {(place.function, place.line) for place in places.values() if place}
         for function, line in known:
             self._add(run, run.index.file_of(function, line, loop["file"]), line, loop)
 
@@ -219,13 +220,13 @@ class _Places:
             self.rows.append([function, line, offset, name])
         return self.numbers[key]
 
-    def of(self, lines):
+    def of(self, stage):
         """The number of each line's place."""
-        places = [place for _, place in lines]  # shared: comparing them by identity saves most of the time
-        for key, place in {id(place): place for place in places}.items():
+        ids = list(map(id, stage.places))  # they are shared: comparing them by identity saves most of the time
+        for key, place in dict(zip(ids, stage.places, strict=True)).items():
             if key not in self.known:
                 self.known[key] = self.number(*place)
-        return [self.known[id(place)] for place in places]
+        return list(map(self.known.__getitem__, ids))
 
 
 def _bytecode(run, loop, region, places):
@@ -237,23 +238,10 @@ def _bytecode(run, loop, region, places):
         for code in [own] if own else run.index.codes.get(function, ())[:1]:
             text.append(f"{function}:")
             at.append(-1)
-            for offset, line, instruction, _, _ in code["instructions"]:
-                text.append(f"{offset:>5} {instruction}")
-                at.append(places.number(function, line, offset, instruction.split(" ", 1)[0]))
+            lines, rows = run.index.listing(code)
+            text += lines
+            at += [places.number(function, *row) for row in rows]
     return {"text": "\n".join(text), "at": at}
-
-
-def _from_its_start(lines):
-    """Texts of machine code with offsets, as its labels have them, for addresses."""
-    start, result = None, []
-    for text, _ in lines:
-        address, space, rest = text.strip().partition(" ")
-        if space and not text.startswith("L"):
-            at = int(address, 16)
-            start = at if start is None else start
-            text = f"{at - start:6x} {rest}"
-        result.append(text)
-    return result
 
 
 def _version(run, loop, number, region, kinds):
@@ -263,17 +251,15 @@ def _version(run, loop, number, region, kinds):
     stages = {"bytecode": _bytecode(run, loop, region, places)}
     for name in STAGES:
         if name in annotated:
-            lines = annotated[name]
-            texts = [text for text, _ in lines] if name != "asm" else _from_its_start(lines)
-            stages[name] = {"text": "\n".join(texts), "at": places.of(lines)}
-    graph_of = annotated.get("opt") or annotated.get("trace") or ()
+            stages[name] = {"text": "\n".join(annotated[name].texts), "at": places.of(annotated[name])}
+    of = annotated.get("opt") or annotated.get("trace") or _stages.Stage()
     return {
         "entries": region.get("entries", 0),
         "bytes": region.get("code_bytes", 0),
         "ms": region.get("ms", {}),
         "stages": stages,
         "places": places.rows,
-        "graph": _graph.graph(graph_of, region, exits, kinds),
+        "graph": _graph.graph(zip(of.texts, of.places, strict=True), region, exits, kinds),
         "exits": [_exit_row(e) for e in sorted(exits, key=lambda e: -e["count"])],
     }
 

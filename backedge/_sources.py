@@ -115,6 +115,16 @@ class Index:
         self.codes = {}
         for code in sources["codes"]:
             self.codes.setdefault(code["function"], []).append(code)
+        self._listings = {}
+
+    def listing(self, code):
+        """Lines of text, and of each its (line of source, offset, name of the instruction)."""
+        if id(code) not in self._listings:
+            rows = code["instructions"]
+            lines = [f"{offset:>5} {instruction}" for offset, _, instruction, _, _ in rows]
+            places = [(line, offset, instruction.split(" ", 1)[0]) for offset, line, instruction, _, _ in rows]
+            self._listings[id(code)] = lines, places
+        return self._listings[id(code)]
 
     def of_loop(self, loop):
         """The code that a loop is in; None if it is not known."""

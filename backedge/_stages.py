@@ -5,17 +5,26 @@ Used by `backedge dump`; a page or another tool gets the same from `annotate`.
 
 import collections
 import dis
-import functools
 import re
 
 Place = collections.namedtuple("Place", "function line offset opname")
 Line = collections.namedtuple("Line", "text place")  # place: None where the stage does not tell
-_line = functools.partial(tuple.__new__, Line)  # of a pair; pages have half a million: three times as fast as Line()
 
-_ORIGIN = re.compile(r"origin (\d+) code (\d+) depth \d+ offset (\d+) line (\d+)(?: in \d+)?$")
+
+class Stage:
+    """Lines of a text and their places, as two lists: pages have half a million lines. Iterating gives each `Line`."""
+
+    __slots__ = ("places", "texts")
+
+    def __init__(self):
+        self.texts, self.places = [], []
+
+    def __iter__(self):
+        return map(Line, self.texts, self.places)
+
+
 _AT = re.compile(r" @(\d+)$")
-_DEFINED = re.compile(r"\s*v(\d+) = ")
-_LLVM_VALUE = re.compile(r"%v(\d+)")
+_LLVM_VALUE = re.compile(r"%(v\d+)")
 _LLVM_LOCATION = re.compile(r"(?:, |(?<=\)) )!dbg !(\d+)| !dbg !\d+(?= \{)")
 _LLVM_DEBUG_NODE = re.compile(r"!(?:\d+ = (?:distinct )?!DI|llvm\.(?:dbg|module)\.|\d+ = !\{i32 2, !\"D)")
 _LLVM_POSITION = re.compile(r"!(\d+) = (?:distinct )?!DILocation\(line: \d+, column: (\d+),")
@@ -42,89 +51,106 @@ def opnames(codes):
     return names
 
 
-class _Origins:
-    """The table at the head of a function's IR."""
+class _Function:
+    """What is known of one of a region's functions: the places of its origins (by number, as text) and values."""
 
     def __init__(self, functions, names):
         self.functions, self.names = functions, names
-        self.places = {}
+        self.origins, self.values = {}, {}
 
-    def add(self, match):
-        number, code, offset, line = map(int, match.groups())
+    def add_origin(self, line):
+        words = line.split()  # origin 1 code 0 depth 0 offset 10 line 17 in 3
+        code, offset, line = int(words[3]), int(words[7]), int(words[9])
         function = self.functions[code] if code < len(self.functions) else None
-        self.places[number] = Place(function, line, offset, self.names.get((function, offset, line)))
-
-
-class _Function:
-    """What is known of one of a region's functions: the places of its origins, and of its values by number."""
-
-    def __init__(self, functions, names):
-        self.origins, self.values = _Origins(functions, names), {}
+        self.origins[words[1]] = Place(function, line, offset, self.names.get((function, offset, line)))
 
 
 def _ir(text, functions, names):
-    """Lines without the tables of origins; and the region's functions."""
-    lines, parts = [], []
+    """The stage, without the tables of origins; and the region's functions."""
+    stage, parts, origins, values = Stage(), [], {}, {}
+    add_text, add_place = stage.texts.append, stage.places.append
     for line in text.splitlines():
+        text, at, number = line.rpartition(" @")
+        place = origins.get(number) if at else None
+        if place:
+            add_text(text)
+            add_place(place)
+            value, defines, _ = text.partition(" = ")
+            if defines:
+                values.setdefault(value.lstrip(), place)
+            continue
+        if line.startswith("origin "):
+            parts[-1].add_origin(line)
+            continue
         if line.startswith('fn "'):  # another function of the region has a table of its own
             parts.append(_Function(functions[len(parts)] if len(parts) < len(functions) else (), names))
-        if line.startswith("origin "):
-            parts[-1].origins.add(_ORIGIN.match(line))
-            continue
-        text, at, number = line.rpartition(" @")
-        if not at or not number.isdigit():
-            lines.append(_line((line, None)))
-            continue
-        place = parts[-1].origins.places.get(int(number))
-        defined = _DEFINED.match(text)
-        if defined and place:
-            parts[-1].values.setdefault(int(defined[1]), place)
-        lines.append(_line((text, place)))
-    return lines, parts
+            origins, values = parts[-1].origins, parts[-1].values
+        add_text(text if at and number.isdigit() else line)
+        add_place(None)
+    return stage, parts
 
 
 def _value_of(name, values):
     """LLVM appends numbers to names that are taken: the longest beginning that is a value is meant."""
-    for end in range(len(name), 0, -1):
-        place = values.get(int(name[:end]))
+    for end in range(len(name), 1, -1):
+        place = values.get(name[:end])
         if place:
             return place
     return None
 
 
+def _lines_from(text, start):
+    """Those that begin with `start`, which stands nowhere but at their beginning."""
+    at = text.find(start)
+    while at >= 0:
+        end = text.find("\n", at)
+        yield text[at:end] if end >= 0 else text[at:]
+        at = text.find(start, end) if end >= 0 else -1
+
+
 def _llvm_places(text, parts):
-    """(function, value) -> place, from the comments that tell the values' origins."""
-    places = {}
-    for line in text:
-        head = _LLVM_ORIGINS.match(line) if line.startswith("; origins ") else None
+    """Per function: value -> place, from the comments that tell the values' origins."""
+    places = [{} for _ in parts]
+    for line in _lines_from(text, "; origins "):
+        head = _LLVM_ORIGINS.match(line)
         number = int(head[1]) if head else len(parts)
         for pair in line[head.end() :].split() if number < len(parts) else ():
             value, _, origin = pair.partition("@")
-            places[number, int(value)] = parts[number].origins.places.get(int(origin))
+            places[number][value] = parts[number].origins.get(origin)
     return places
 
 
 def _llvm(text, parts):
     """A line came from the value that its debug location names (as a column); one that has none, and defines a value
     of the IR (LLVM moves and copies these), from there. Debug information itself is left out."""
-    text = text.splitlines()
-    columns = [match.groups() for match in map(_LLVM_POSITION.match, text) if match]
+    end = text.find("\n!") + 1 or len(text)  # behind all code: the nodes, of which some locations
+    columns, nodes = [], []
+    for line in text[end:].splitlines():
+        location = _LLVM_POSITION.match(line)
+        if location:
+            columns.append(location.groups())
+        elif not _LLVM_DEBUG_NODE.match(line):
+            nodes.append(line)
     places = _llvm_places(text, parts)
-    lines, values = [], parts[0].values if parts else {}
+    stage, values = Stage(), parts[0].values if parts else {}
+    add_text, add_place = stage.texts.append, stage.places.append
     here = {}  # the function's places by number of the location
-    for line in text:
+    for line in text[:end].splitlines():
         if line[:2] == "  ":
-            code, at, location = line.rpartition(", !dbg !")
+            code, at, rest = line.partition(", !dbg !")
+            location, comma, rest = rest.partition(",")
             if at and location.isdigit():  # most lines
-                lines.append(_line((code, here.get(location))))
+                add_text(code + comma + rest if comma else code)
+                add_place(here.get(location))
                 continue
-        elif (line.startswith("!") and _LLVM_DEBUG_NODE.match(line)) or line.startswith("; origins "):
+        elif line.startswith("; origins "):
             continue
         elif line.startswith("define "):
             native = _LLVM_FUNCTION.match(line)
             number = int(native[1]) + 1 if native else 0
             values = parts[number].values if number < len(parts) else {}
-            here = {location: places.get((number, int(column))) for location, column in columns}
+            known = places[number] if number < len(parts) else {}
+            here = {location: known.get(column) for location, column in columns}
         place, location = None, _LLVM_LOCATION.search(line) if "!dbg !" in line else None
         if location:
             place = here.get(location[1]) if line[:2] == "  " else None
@@ -132,34 +158,39 @@ def _llvm(text, parts):
         elif line[:2] == "  " and " = " in line:
             defined = _LLVM_VALUE.match(line.partition(" = ")[0].strip())
             place = _value_of(defined[1], values) if defined else None
-        lines.append(_line((line, place)))
-    while lines and not lines[-1].text:
-        lines.pop()
-    return lines
+        add_text(line)
+        add_place(place)
+    nodes = [line for line in nodes if not line.startswith("; origins ")]
+    stage.texts += nodes
+    stage.places += [None] * len(nodes)
+    while stage.texts and not stage.texts[-1]:
+        stage.texts.pop()
+        stage.places.pop()
+    return stage
 
 
 def _asm(text, parts):
     """By the line table: each instruction's origin and value."""
-    lines, places = [], parts[0].origins.places if parts else {}
+    stage, places = Stage(), parts[0].origins if parts else {}
+    add_text, add_place = stage.texts.append, stage.places.append
     for line in text.splitlines():
+        code, _, tail = line.rpartition(" @")
+        origin, _, value = tail.partition(" ")
+        if origin.isdigit() and value[1:].isdigit():
+            add_text(f"{code}{' ' * (_ASM_WIDTH - len(code.expandtabs()))} # {value}")
+            add_place(places.get(origin))
+            continue
         native = _ASM_FUNCTION.match(line) if line.startswith("native.") else None
         if native:
             number = int(native[1]) + 1
-            places = parts[number].origins.places if number < len(parts) else {}
-        place = None
-        code, _, tail = line.rpartition(" @")
-        origin, _, value = tail.partition(" v")
-        if origin.isdigit() and value.isdigit():
-            place = places.get(int(origin))
-            line = f"{code}{' ' * (_ASM_WIDTH - len(code.expandtabs()))} # v{value}"
-        elif not native:
-            line = _ASM_LINE.sub("", line)
-        lines.append(_line((line, place)))
-    return lines
+            places = parts[number].origins if number < len(parts) else {}
+        add_text(line if native else _ASM_LINE.sub("", line))
+        add_place(None)
+    return stage
 
 
 def annotate(loop, names=None):
-    """stage -> list of Line, for the texts that were kept of a loop (or of one of its regions)."""
+    """name -> Stage, for the texts that were kept of a loop (or of one of its regions)."""
     texts = loop.get("stages") or {}
     functions = [loop.get("functions") or (loop.get("function"),), *loop.get("native_functions", ())]
     stages, parts = {}, []

@@ -53,7 +53,7 @@ def asm_of(function, *codes):
 
 def test_every_line_of_the_loop_has_machine_code(stages):
     inlines(20000)
-    asm = asm_of(inlines, plus.__code__)["asm"]
+    asm = list(asm_of(inlines, plus.__code__)["asm"])
     first, inner = inlines.__code__.co_firstlineno, plus.__code__.co_firstlineno
     places = {(line.place.function, line.place.line) for line in asm if line.place}
     expected = {("inlines", first + n) for n in (3, 4, 5)} | {("plus", inner + n) for n in (1, 2)}
@@ -87,7 +87,7 @@ def test_llvm_ir_without_its_debug_information(stages):
 def test_native_functions_have_lines_of_their_own(stages):
     for _ in range(4):
         assert fib(15) == 610
-    asm = asm_of(fib)["asm"]
+    asm = list(asm_of(fib)["asm"])
     heads = [n for n, line in enumerate(asm) if line.text.startswith("native.")]
     assert heads
     line = fib.__code__.co_firstlineno + 2

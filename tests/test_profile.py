@@ -202,7 +202,7 @@ def test_parts_of_values_in_llvm_ir():
         "  %5 = call { i64, i1 } @x(i64 %v1)\n  %v35 = extractvalue { i64, i1 } %5, 0\n"
         "exit:\n  store i64 %v35, ptr %b\n"
     )
-    lines = _stages._llvm(text, [types.SimpleNamespace(values={35: place})])
+    lines = _stages._llvm(text, [types.SimpleNamespace(values={"v35": place})])
     assert [line.place for line in lines] == [None, place, None, None]  # %5 is no value of the IR and has no location
 
 

@@ -144,8 +144,17 @@ function drawLoop() {
   if (open.line) highlight((place) => place[1] === open.line, true);
 }
 
+// machine code with offsets, as its labels have them, for addresses
+function fromItsStart(text) {
+  let start = null;
+  return text.replace(/^([0-9a-f]+) /gm, (_, address) => {
+    start ??= parseInt(address, 16);
+    return (parseInt(address, 16) - start).toString(16).padStart(6) + " ";
+  });
+}
+
 function drawStage(name, title, version) {
-  const { text, at } = version.stages[name];
+  const { at } = version.stages[name], text = name === "asm" ? fromItsStart(version.stages[name].text) : version.stages[name].text;
   const scroll = make("div.scroll", { "data-stage": name });
   text.split("\n").forEach((line, i) => {
     const place = version.places[at[i]];
