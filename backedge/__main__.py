@@ -188,9 +188,11 @@ def log(options):
 
     if options.logs:
         return _log.print_saved(options)
-    import backedge
+    from . import _events, _worker
 
-    backedge.on_event(_log.Printer(_writer(options)), *(options.only or ()))
+    printer = _log.Printer(_writer(options), options.only or ())
+    _events.on_event(printer, *printer.only)
+    _worker.hand_on(stream=printer.settings())
     return _run_program(options)
 
 

@@ -2,8 +2,9 @@
 
 import os
 import sys
+import time
 
-from . import _model, _text
+from . import _core, _model, _text
 
 
 def _place(event):
@@ -49,28 +50,62 @@ def line(event):
 
 
 class Printer:
-    """Writes events as they happen, each by one system call, to a file descriptor of its own."""
+    """Writes events as they happen, each by one system call, to a file descriptor of its own: of this process, those
+    that it forks, and those that it spawns, which are given `settings()` (_worker.py). Times are the first one's."""
 
-    def __init__(self, fd):
-        self.fd = fd
+    def __init__(self, fd, only=(), first=None, zero=None):
+        self.fd, self.only = fd, only
+        self.file = self._identity()
         self.pid = os.getpid()
+        self.first = self.pid if first is None else first
+        self.zero = self._zero() if zero is None else zero
+        self.shift = self._zero() - self.zero
+
+    @staticmethod
+    def _zero():
+        """When this process's clock of events began, by a clock that all processes have in common."""
+        return 1000 * time.monotonic() - _core.event_clock()
+
+    def _identity(self):
+        try:
+            stat = os.fstat(self.fd)
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
+
+    def settings(self):
+        return {"fd": self.fd, "only": self.only, "first": self.first, "zero": self.zero}
 
     def __call__(self, event):
-        text = line(event)
-        if text is None:
+        if os.getpid() != self.pid:  # a fork; it may have begun a log of its own, with a clock of its own
+            self.pid = os.getpid()
+            self.shift = self._zero() - self.zero
+        text = line({**event, "t": event["t"] + self.shift})
+        if text is None or self.file is None:
             return
-        if os.getpid() != self.pid:
-            text = f"[{os.getpid()}] {text}"
-        _text.write(self.fd, f"{text}\n")
+        if self.pid != self.first:
+            text = f"[{self.pid}] {text}"
+        try:
+            if self._identity() == self.file:  # the program may have closed it, and have opened another
+                _text.write(self.fd, f"{text}\n")
+        except OSError:
+            self.file = None  # nobody reads it any more
 
 
 def print_saved(options):
+    """All events of all processes in the order in which they happened."""
     logs = [_model.read_log(path) for path in options.logs]
+    first = min(log.header["started"] for log in logs)
+    events = []
     for log in logs:
-        for event in log.events:
-            text = line(event)
-            if text is not None and (not options.only or event["event"] in options.only):
-                print(f"[{log.header['pid']}] {text}" if len(logs) > 1 else text)
+        shift = 1000 * (log.header["started"] - first)
+        events += [(event["t"] + shift, log.header["pid"], event) for event in log.events]
+    events.sort(key=lambda one: one[0])
+    for t, pid, event in events:
+        text = line({**event, "t": t})
+        if text is not None and (not options.only or event["event"] in options.only):
+            print(f"[{pid}] {text}" if len(logs) > 1 else text)
+    for log in logs:
         if log.cut:
             print(f"backedge: {log.path} was cut off", file=sys.stderr)
     return 0

@@ -24,6 +24,8 @@ def _wrapped(spawn):
         where = args.index("-c") + 1 if "-c" in args[:-1] else 0
         if where and args[where].startswith(OWN):
             args[where] = LAUNCH.format(settings=_settings, text=args[where])
+            if "stream" in _settings:
+                passfds = [*passfds, _settings["stream"]["fd"]]
         return spawn(path, args, passfds)
 
     spawnv_passfds.__wrapped__ = spawn
@@ -38,7 +40,8 @@ def _before_spawn():
 
 
 def hand_on(**settings):
-    """From now on. `settings`: include, exclude, stdlib (what is watched); log (a pattern), interval (of samples)."""
+    """From now on. `settings`: include, exclude, stdlib (what is watched); log (a pattern), interval (of samples);
+    stream (of _log.Printer)."""
     _settings.update(settings)
     _core.before_spawn(_before_spawn)
 
@@ -51,7 +54,12 @@ def run(settings, text):
     for i, word in enumerate(sys.orig_argv):
         if repr(text) in word:
             sys.orig_argv[i] = text
-    _core.watch(_run.Filter(settings["include"], settings["exclude"], settings["stdlib"]))
+    if "stream" in settings:
+        from . import _log
+
+        _events.on_event(_log.Printer(**settings["stream"]), *settings["stream"]["only"])
+    if "include" in settings:  # else only what is decorated
+        _core.watch(_run.Filter(settings["include"], settings["exclude"], settings["stdlib"]))
     if settings.get("log"):
         _core.log(settings["log"])
         _core.sample(settings.get("interval") or 0)

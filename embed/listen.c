@@ -86,6 +86,11 @@ PyObject *bk_listen_finish(PyObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+PyObject *bk_listen_clock(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    return PyFloat_FromDouble(bk_events_ms());
+}
+
 PyObject *bk_listen_kinds(PyObject *self, PyObject *unused) {
     PyObject *d = PyDict_New();
     (void)self, (void)unused;

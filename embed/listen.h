@@ -7,6 +7,7 @@
 PyObject *bk_listen_log(PyObject *self, PyObject *name);      /* a path with %d, or None */
 PyObject *bk_listen_call(PyObject *self, PyObject *callback); /* takes JSON text; or None */
 PyObject *bk_listen_finish(PyObject *self, PyObject *unused);
+PyObject *bk_listen_clock(PyObject *self, PyObject *unused);
 PyObject *bk_listen_kinds(PyObject *self, PyObject *unused);
 /* opens the log that the environment names. 0, or -1 with an exception set */
 int bk_listen_init(void);

@@ -204,6 +204,7 @@ static PyMethodDef methods[] = {
     {"params", core_params, METH_NOARGS, "settings: name -> (default, minimum, maximum, text)"},
     {"guard_kinds", core_guard_kinds, METH_NOARGS, "reasons to leave native code: name -> text"},
     {"abort_reasons", core_abort_reasons, METH_NOARGS, "reasons not to compile: name -> text"},
+    {"event_clock", bk_listen_clock, METH_NOARGS, "milliseconds by the clock of events"},
     {"event_kinds", bk_listen_kinds, METH_NOARGS, "events: name -> text"},
     {"log", bk_listen_log, METH_O, "log(path): write events there as JSON lines (%d: process id); None: no more"},
     {"on_event", bk_listen_call, METH_O, "on_event(f): call f with each event's JSON text; None: no more"},

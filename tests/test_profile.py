@@ -176,6 +176,61 @@ def test_log_lines(tmp_path):
     ]
 
 
+def times_of(lines):
+    return [float(re.search(r"([\d.]+) ms  ", line)[1]) for line in lines]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_log_lines_of_workers(tmp_path, method):
+    body = f"""
+import multiprocessing, os, backedge
+def work(n):
+    native(n)
+    return os.getpid()
+if __name__ == "__main__":
+    native(2000)
+    print(os.getpid())
+    context = multiprocessing.get_context({method!r})
+    with context.Pool(1) as pool:
+        print(*pool.map(work, [2000]))
+        pool.close()
+        pool.join()
+"""
+    (tmp_path / "p.py").write_text(PROGRAM.format(body=body))
+    env = {"BACKEDGE_FIXED_ORDER": "1"}
+    for option in ([], ["-o", "out"], ["--only", "recording"]):
+        done = python("-m", "backedge", "log", *option, "p.py", cwd=tmp_path, env=env)
+        first, worker = done.stdout.split()
+        text = (tmp_path / "out").read_text() if option[:1] == ["-o"] else done.stderr
+        assert done.returncode == 0 and (text == done.stderr or done.stderr == "")
+        lines = text.splitlines()
+        own = [line for line in lines if not line.startswith("[")]
+        others = [line for line in lines if line.startswith(f"[{worker}] ")]
+        assert lines == own + others and f"[{first}]" not in text, text
+        assert any(" recording " in line and "p.py:7 native" in line for line in own)
+        if method != "fork" and not option:  # a forked worker has the native code already
+            assert any(" compiled " in line and "p.py:6 native" in line for line in others), text
+        assert times_of(lines) == sorted(times_of(lines))
+
+
+def test_log_of_a_program_that_closes_everything(tmp_path):
+    body = "import os\nos.closerange(3, 50)\nfiles = [open(f'f{n}', 'w') for n in range(10)]\nnative(2000)"
+    (tmp_path / "p.py").write_text(PROGRAM.format(body=body))
+    done = python("-m", "backedge", "log", "p.py", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert [(tmp_path / f"f{n}").read_text() for n in range(10)] == [""] * 10
+
+
+def test_saved_logs_are_one_stream(tmp_path):
+    body = "import os\nif os.fork():\n    os.wait()\nexec('def f(n):\\n for i in range(n): pass')\nf(9000)"
+    profile(tmp_path, body, "--save", "l.%d", env={"BACKEDGE_FIXED_ORDER": "1"})
+    logs = sorted(tmp_path.glob("l.*"))
+    done = python("-m", "backedge", "log", "--from", *map(str, logs), cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert {line.split()[0] for line in lines} == {f"[{path.suffix[1:]}]" for path in logs} and len(logs) == 2
+    assert times_of(lines) == sorted(times_of(lines))
+
+
 @pytest.mark.parametrize("stage", ["trace", "opt", "llvm"])
 def test_lines_of_a_stage_say_where_they_came_from(tmp_path, stage):
     (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)"))
