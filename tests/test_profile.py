@@ -261,6 +261,14 @@ def test_parts_of_values_in_llvm_ir():
     assert [line.place for line in lines] == [None, place, None, None]  # %5 is no value of the IR and has no location
 
 
+@pytest.mark.parametrize("command", [["profile"], ["log"], ["dump"], ["trace-events", "-o", "/dev/stderr"]])
+def test_a_working_directory_that_is_gone(tmp_path, command):
+    body = "import os\nos.mkdir('x')\nos.chdir('x')\nos.rmdir('../x')\nnative(2000)"
+    (tmp_path / "p.py").write_text(PROGRAM.format(body=body))
+    done = python("-m", "backedge", *command, "p.py", cwd=tmp_path, env={"BACKEDGE_FIXED_ORDER": "1"})
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "native" in done.stderr, done.stderr
+
+
 def test_no_files_are_left(tmp_path):
     (tmp_path / "tmp").mkdir()
     profile(tmp_path, "native(100)", env={"TMPDIR": str(tmp_path / "tmp")})
@@ -294,7 +302,7 @@ def test_lines_of_source(tmp_path, monkeypatch):
 def on_a_terminal(tmp_path, log, **env):
     """What `backedge profile --from LOG` prints where standard error is a terminal."""
     leader, follower = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": PACKAGE, "COLUMNS": "200", "TERM": "xterm", **env}
+    environment = {**os.environ, "PYTHONPATH": PACKAGE, "COLUMNS": "300", "TERM": "xterm", **env}
     command = [sys.executable, "-m", "backedge", "profile", "--from", str(log)]
     done = subprocess.Popen(command, cwd=tmp_path, stdout=follower, stderr=follower, env=environment)
     os.close(follower)
@@ -325,6 +333,15 @@ def test_tables_in_colour(tmp_path, saved_log):
     plain = on_a_terminal(tmp_path, saved_log, BACKEDGE_PLAIN="1")
     assert "\x1b[32m" in text and "\x1b[" not in plain
     assert cells(text) == cells(plain) != []
+
+
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_a_table_that_is_too_wide_for_its_terminal(tmp_path, saved_log, plain):
+    text = on_a_terminal(tmp_path, saved_log, COLUMNS="60", BACKEDGE_PLAIN=plain)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[:-2]
+    (head,) = [n for n, line in enumerate(lines) if line.startswith("p.py:6 native  compiled")]
+    assert lines[head + 1].startswith("    ") and "iterations 2,000" in " ".join(lines[head + 1 : head + 4])
+    assert all(len(line) <= 60 for line in lines), text
 
 
 def test_tables_without_rich(tmp_path, saved_log):
