@@ -62,6 +62,7 @@ static double program_ms(void) {
 
 static double start_ms; /* when the first code was watched */
 static double saved_ms; /* that native code was expected to save */
+static double asked_ms; /* of compiles that were to be made in any case (on_this_thread) */
 
 void bk_budget_begin(void) {
     if (!start_ms) start_ms = program_ms();
@@ -71,7 +72,7 @@ void bk_budget_add(double ms) { saved_ms += ms; }
 
 /* milliseconds that compiles may take now; `sure` ones have twice the share */
 static double budget_ms(const bk_codestate *s, bool sure) {
-    double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms;
+    double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms - asked_ms;
     double time = program_ms() - start_ms + saved_ms;
     return FREE_MS + time * (double)s->params.compile_percent / 100 * (sure ? 2 : 1) - spent;
 }
@@ -90,8 +91,11 @@ static bool affordable(const bk_anchor *a, const bk_region *r) {
 }
 
 static void submit(bk_anchor *a) {
+    bool here = on_this_thread(a->of);
+    double before = bk_worker_cpu_ms;
     a->parked = false;
-    bk_worker_submit(a->job, on_this_thread(a->of));
+    bk_worker_submit(a->job, here);
+    if (here) asked_ms += bk_worker_cpu_ms - before + a->job->build_ms;
     if (a->job->done) bk_publish(a);
 }
 

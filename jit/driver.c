@@ -110,7 +110,7 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     int64_t insns = sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
     int64_t items = trial && !r->fn->count_passes ? bk_rest_items(a, r, home) : BK_REST_UNKNOWN;
     if (trial) bk_profit_enter(a);
-    uint64_t passes, t = timed ? bk_clock() : 0;
+    uint64_t passes, event = a->trial.now, t = timed ? bk_clock() : 0;
     bool profiled = __builtin_expect(bk_sampling, 0);
     bk_iterations run = profiled ? bk_iterations_before(a, r, home) : (bk_iterations){0};
     bk_doing before = bk_do(a, BK_TICK_NATIVE);
@@ -120,12 +120,10 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bk_fixed_clock += BK_NATIVE_TICKS;
     uint64_t spent = timed ? bk_clock() - t : 0;
     bool early = sample && spent < 1200;
-    if (trial && r->valid && exit >= 0) {
-        bk_leaving how = bk_leaves(s, a, r, (uint32_t)exit);
-        if (!r->fn->count_passes)
-            passes = (uint64_t)bk_profit_passes(how, items, how == BK_LEAVES_LOOP ? 0 : bk_rest_items(a, r, home));
-        bk_profit_left(a, spent, passes, how);
-    }
+    trial = trial && r->valid && exit >= 0;
+    bk_leaving how = trial ? bk_leaves(s, a, r, (uint32_t)exit) : BK_LEAVES_LOOP;
+    if (trial && !r->fn->count_passes)
+        passes = (uint64_t)bk_profit_passes(how, items, how == BK_LEAVES_LOOP ? 0 : bk_rest_items(a, r, home));
     if (sample && r->valid) {
         if (insns == BK_REST_UNKNOWN) insns = bk_rest_done(a, r, passes);
         bk_rest_after(a, insns, early, BK_TIMED_EVERY);
@@ -145,6 +143,8 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     if (!alive) bk_region_sweep();
     else if (r->valid) bk_after_exit(s, a, r, (uint32_t)exit, early);
     else r->exit_counts[exit]++; /* its end is at the next event */
+    /* all of the event that led here counts: without native code there is none */
+    if (trial && bk_profit_timed(a)) bk_profit_left(a, bk_clock() - event, passes, how);
     return BK_KEEP;
 }
 
@@ -202,12 +202,10 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         a->uncounted = true;
         return BK_DISABLE;
     }
-    if (a->trial.phase >= BK_TRIAL_INTERPRETED) {
-        a->trial.now = bk_clock();
-        if (a->trial.phase == BK_TRIAL_EVENTS) {
-            bk_profit_event(a);
-            return BK_KEEP;
-        }
+    if (a->trial.phase) a->trial.now = bk_clock();
+    if (a->trial.phase == BK_TRIAL_EVENTS) {
+        bk_profit_event(a);
+        return BK_KEEP;
     }
     settle(a);
     if (s->nanchors > 1 && !a->region && !s->recording && bk_profit_around(s, a)) return BK_KEEP;

@@ -94,9 +94,21 @@ bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a) {
     return s->recording && bk_recorded_us(s) >= most;
 }
 
+/* A recording that waits for a loop which does not come round costs events: what was seen is kept. */
+static bool overdue(const bk_codestate *s, uint64_t us) {
+    enum { LEAST_US = 100000, TIMES = 4 }; /* as long as the longest loop is waited for */
+    return us > LEAST_US + (uint64_t)s->params.record_wait_us * s->ci->ninsns * TIMES;
+}
+
 void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
-    bool enough = bk_covered(a, bk_recorded_us(s));
+    bk_codestate *root = s->rec_root ? s->rec_root : s;
+    uint64_t us = bk_recorded_us(root);
+    bool enough = bk_covered(a, us);
+    if (overdue(root, us)) {
+        bk_record_stop(root);
+        if (!a->region && !a->job) a->state = A_RECORDING;
+    }
     if (a->rec_visits < 2 || a->job) return;
     bool late = bk_recording_waited(s, a);
     bool outermost = !larger(s, a, false);
@@ -110,7 +122,8 @@ void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         return;
     }
     bk_compile(s, a, f, a->region);
-    if ((outermost || !bk_worth_compile(s, larger(s, a, false))) && a->state != A_COLD) bk_record_stop(s);
+    bk_anchor *outer = larger(s, a, false); /* recorded for its sake too, unless it is being compiled */
+    if ((!outer || outer->job || !bk_worth_compile(s, outer)) && a->state != A_COLD) bk_record_stop(s);
 }
 
 /* Is it time to compile what recording saw of the function? All its paths and a return should have been seen. */

@@ -11,6 +11,13 @@ STRESS = bool(os.environ.get("BACKEDGE_STRESS"))
 ASAN = bool(os.environ.get("BACKEDGE_ASAN"))
 
 
+def pytest_sessionstart(session):
+    """The tests of a process must not use up each other's compile budget."""
+    import backedge
+
+    backedge.config(compile_percent=100)
+
+
 @pytest.fixture(autouse=True)
 def settings_stay():
     """Each test leaves the process-wide settings as it found them."""
