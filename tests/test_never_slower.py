@@ -28,6 +28,37 @@ print(json.dumps([stats["worker_cpu_ms"], [l["back_edges"] for l in loops if l["
 """
 
 
+HEAPS = """
+import sys
+sys.modules["_heapq"] = None
+import heapq
+
+def work(rounds):
+    t, x = 0, 12345
+    for r in range(rounds):
+        q = []
+        for i in range(300):
+            x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+            heapq.heappush(q, x)
+        while q:
+            t ^= heapq.heappop(q)
+    return t
+
+work(400)
+"""
+
+
+@pytest.mark.skipif(bool(os.environ.get("BACKEDGE_STRESS")), reason="needs compiles that succeed")
+def test_a_recording_ends_though_the_loop_around_is_compiled_already(run_python, tmp_path):
+    (tmp_path / "heaps.py").write_text(HEAPS)
+    env = {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_LOG": str(tmp_path / "log")}
+    run_python("-m", "backedge", "run", "--stdlib", "heaps.py", env=env)
+    events = [e for e in map(json.loads, open(tmp_path / "log")) if "event" in e]
+    started = [e["t"] for e in events if e["event"] == "recording"]
+    ended = [e["t"] for e in events if e["event"] == "recorded"]
+    assert ended and (len(started) == len(ended) or started[-1] > 0.8 * events[-1]["t"])
+
+
 @pytest.mark.skipif(bool(os.environ.get("BACKEDGE_STRESS")), reason="needs compiles that succeed")
 def test_without_budget_places_rest(run_python):
     ms, events = json.loads(run_python(text=MANY_LOOPS, env={"BACKEDGE_FIXED_ORDER": "0"}).stdout)
