@@ -12,9 +12,11 @@ typedef enum { A_COLD, A_RECORDING, A_COMPILING, A_COMPILED, A_FAILED, A_BLACKLI
 /* whether native code pays is being measured (profit.c) */
 typedef enum { BK_TRIAL_OFF, BK_TRIAL_NATIVE, BK_TRIAL_LOST, BK_TRIAL_INTERPRETED, BK_TRIAL_EVENTS } bk_trialphase;
 enum { BK_TRIAL_TURNS = 7 };
+typedef struct bk_anchor bk_anchor;
 typedef struct {
     bk_trialphase phase;
     uint32_t asked;              /* for a poll that ends a long run: in so many microseconds */
+    bk_anchor *next_asked;       /* of all such places */
     bool brief;                  /* the last run was short */
     uint32_t turns, skip;        /* done; passes not to be measured */
     uint32_t disturbed;          /* turns in which other processes ran */
@@ -38,7 +40,7 @@ typedef struct {
 } bk_trial;
 
 /* A place where a region may begin: a loop header, or the start of the function. */
-typedef struct {
+struct bk_anchor {
     bk_codestate *of;
     int32_t header; /* instruction; -1: the function's start */
     bk_anchorstate state;
@@ -78,7 +80,7 @@ typedef struct {
     bk_loopstat past;                     /* counts of regions that are gone */
     uint64_t ticks[BK_NTICKS];            /* samples by what was done */
     double ms[5];                         /* compile time in all: build, opt, lower, llvm, emit */
-} bk_anchor;
+};
 
 struct bk_codestate {
     bk_obj *code; /* borrowed: this is freed with it */

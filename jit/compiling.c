@@ -82,12 +82,14 @@ bool bk_budget_left(const bk_codestate *s, const bk_anchor *a) {
 }
 
 /* A compile that takes more than there is waits. There is more for one for lack of which interpreting has cost several
- * times as much: half of what is compiled turns out to gain little. Of calls that is not known. */
+ * times as much: half of what is compiled turns out to gain little, most of all what calls unknown code. Of functions
+ * it is not known. */
 static bool affordable(const bk_anchor *a, const bk_region *r) {
     const bk_codestate *s = a->of;
     if (on_this_thread(s) || !s->params.worth || a->header < 0) return true;
     double ms = bk_worker_likely_ms(r);
-    return ms <= budget_ms(s, bk_worth_lost(a, a->replaces ? ms : SURE * ms));
+    bool sure = !bk_profit_doubtful(r->fn) && bk_worth_lost(a, a->replaces ? ms : SURE * ms);
+    return ms <= budget_ms(s, sure);
 }
 
 static void submit(bk_anchor *a) {

@@ -53,7 +53,16 @@ bool bk_profit_none(const bk_anchor *a, bk_frame *f) {
     return it && bk_py_type(it) == bk_types.t_generator;
 }
 
+static bk_anchor *asked; /* places whose trial waits for a wake */
+
+static void forget(const bk_anchor *a) {
+    bk_anchor **p = &asked;
+    while (*p && *p != a) p = &(*p)->trial.next_asked;
+    if (*p) *p = a->trial.next_asked;
+}
+
 void bk_profit_drop(bk_anchor *a) {
+    forget(a);
     free(a->trial.gaps);
     a->trial = (bk_trial){.phase = BK_TRIAL_OFF};
 }
@@ -68,7 +77,10 @@ void bk_profit_begin(bk_anchor *a, const bk_region *r) {
  * a short run the next is taken to be short too, and asked later. */
 void bk_profit_enter(bk_anchor *a) {
     uint32_t us = a->trial.brief ? LONGEST_US : TURN_US;
-    if (!a->trial.asked && bk_worker_wake_in(us)) a->trial.asked = us;
+    if (a->trial.asked || !bk_worker_wake_in(us)) return;
+    a->trial.asked = us;
+    a->trial.next_asked = asked;
+    asked = a;
 }
 
 static bool inside(const bk_anchor *a) {
@@ -79,14 +91,13 @@ static bool inside(const bk_anchor *a) {
 
 /* Python code that the loop calls may have seen to the request instead of the loop: again, less and less often. */
 void bk_profit_wake(void) {
-    for (bk_codestate *s = bk_codestates; s; s = s->next)
-        for (uint32_t i = 0; i < s->nanchors; i++) {
-            bk_anchor *a = &s->anchors[i];
-            bk_trial *t = &a->trial;
-            if (!t->asked) continue;
-            bool again = t->phase == BK_TRIAL_NATIVE && inside(a) && t->asked < MOST_US;
-            t->asked = again && bk_worker_wake_in(2 * t->asked) ? 2 * t->asked : 0;
-        }
+    for (bk_anchor *a = asked, *next; a; a = next) {
+        bk_trial *t = &a->trial;
+        next = t->next_asked;
+        bool again = t->phase == BK_TRIAL_NATIVE && inside(a) && t->asked < MOST_US;
+        t->asked = again && bk_worker_wake_in(2 * t->asked) ? 2 * t->asked : 0;
+        if (!t->asked) forget(a);
+    }
 }
 
 static uint64_t cpu_us(void) {

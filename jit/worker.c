@@ -11,6 +11,7 @@ static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, idle = PTHREAD_COND_INITI
 static pthread_t thread;
 static bool started, stopping, busy, unusable;
 static bool leaving; /* the thread ends before a fork, and is started again when there is work */
+static bool forking; /* nothing is begun until the fork was made; Python code may run meanwhile (other hooks) */
 static bk_region *first, **last = &first;
 static const double GUESS_MS = 0.1;  /* an IR instruction, before any was compiled */
 static uint64_t compiled_ins;        /* IR instructions in all regions compiled */
@@ -78,7 +79,7 @@ static bool start(void);
 
 bool bk_worker_wake_in(uint32_t us) {
     pthread_mutex_lock(&lock);
-    bool can = !unusable && !stopping && (started || start());
+    bool can = !unusable && !stopping && (started || forking || start());
     struct timespec at = time_in(us);
     if (can && (!wake_at.tv_sec || before(&at, &wake_at))) {
         wake_at = at;
@@ -92,7 +93,7 @@ static void *work(void *unused) {
     (void)unused;
     pthread_mutex_lock(&lock);
     while (!stopping && !leaving) {
-        if (!first) {
+        if (!first || forking) {
             pthread_cond_broadcast(&idle);
             sleep_on();
             continue;
@@ -125,23 +126,26 @@ static bool start(void) {
     return started;
 }
 
+static void unusable_for(bk_region *r) {
+    r->failed = 1;
+    snprintf(r->error, sizeof r->error, "the compiler is not usable in this process");
+}
+
 void bk_worker_submit(bk_region *r, bool sync) {
     pthread_mutex_lock(&lock);
     submitted++;
-    bool here = sync || unusable || stopping || (!started && !start());
+    bool here = sync || unusable || stopping || (!started && !forking && !start());
     if (!here) {
         r->next = NULL;
         *last = r;
         last = &r->next;
         pthread_cond_signal(&wake);
     }
-    while (here && !unusable && (busy || first)) pthread_cond_wait(&idle, &lock);
+    while (here && !unusable && (busy || (first && !forking))) pthread_cond_wait(&idle, &lock);
     pthread_mutex_unlock(&lock);
     if (!here) return;
-    if (unusable || stopping) {
-        r->failed = 1;
-        snprintf(r->error, sizeof r->error, "the compiler is not usable in this process");
-    } else compile_one(r);
+    if (unusable || stopping) unusable_for(r);
+    else compile_one(r);
     pthread_mutex_lock(&lock);
     finish(r);
     pthread_mutex_unlock(&lock);
@@ -155,9 +159,25 @@ void bk_worker_wait_for(uint32_t us) {
     pthread_mutex_unlock(&lock);
 }
 
+/* lock held, there is a region and no thread that would take it */
+static void compile_first_here(void) {
+    bk_region *r = first;
+    first = r->next;
+    if (!first) last = &first;
+    r->next = NULL;
+    pthread_mutex_unlock(&lock);
+    if (unusable) unusable_for(r);
+    else compile_one(r);
+    pthread_mutex_lock(&lock);
+    finish(r);
+}
+
 void bk_worker_wait(void) {
     pthread_mutex_lock(&lock);
-    while (started && !stopping && (busy || first)) pthread_cond_wait(&idle, &lock);
+    while (!stopping && (busy || first)) {
+        if (busy || (started && !forking)) pthread_cond_wait(&idle, &lock);
+        else compile_first_here();
+    }
     pthread_mutex_unlock(&lock);
 }
 
@@ -187,8 +207,7 @@ void bk_worker_before_fork(void) {
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&lock);
-    bk_region *held = first; /* nothing new is begun while we wait */
-    first = NULL;
+    forking = true;
     while (started && busy)
         if (pthread_cond_timedwait(&idle, &lock, &until) == ETIMEDOUT) break;
     if (started && !busy) { /* a process with threads is warned about when it forks: no thread of ours is why */
@@ -199,7 +218,7 @@ void bk_worker_before_fork(void) {
         pthread_mutex_lock(&lock);
         leaving = started = false;
     }
-    first = held;
+    pthread_mutex_unlock(&lock);
 }
 
 void bk_worker_after_fork(bool child) {
@@ -209,10 +228,10 @@ void bk_worker_after_fork(bool child) {
         pthread_cond_init(&idle, NULL);
         unusable = unusable || busy; /* the child has what is compiled, and compiles nothing */
         started = busy = false;
-        if ((first || wake_at.tv_sec) && !unusable) start();
-        return;
     }
-    if ((first || wake_at.tv_sec) && !started) start();
+    pthread_mutex_lock(&lock);
+    forking = false;
+    if ((first || wake_at.tv_sec) && !started && !unusable) start();
     pthread_cond_signal(&wake);
     pthread_mutex_unlock(&lock);
 }

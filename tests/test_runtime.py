@@ -248,6 +248,34 @@ def test_fork_while_compiling():
         assert f(2000) == want
 
 
+HOOKS = """
+import os
+def hot(n):
+    s = 0
+    for i in range(n): s += i % 7
+    return s
+def hook():
+    for _ in range(3): assert hot(200000) > 0
+    exec("def f(n):\\n    s = 0\\n    for i in range(n): s += i\\n    return s", space := {})
+    backedge.jit(space["f"], threshold=3)(100000)
+    del space["f"]
+    backedge._core.drain()
+os.register_at_fork(before=hook)  # hooks run in reverse order: those registered first run last
+import backedge
+backedge.jit(hot, threshold=3)
+for _ in range(20):
+    pid = os.fork()
+    if pid == 0: os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+print(backedge.explain(hot).loops[0]["state"])
+"""
+
+
+def test_python_code_may_run_between_our_hook_and_the_fork(run_python):
+    """It compiles, asks for wakes, frees what is queued: once each of these waited for a lock of its own thread."""
+    assert run_python(text=HOOKS, env={"BACKEDGE_FIXED_ORDER": "0"}, timeout=60).stdout == "compiled\n"
+
+
 def lines_seen(run):
     """(line, count) of a function as sys.settrace sees them."""
     seen = []
