@@ -180,8 +180,6 @@ typedef struct {
     uint16_t nkids; /* slots that follow and belong to this one */
     uint32_t sub;
     bk_ref a, b, c;
-    uint32_t who; /* numbers, tuples: slots of equal ones hold one object, others two, even where the value is one after
-                     merging; 0: not known, the values tell. Not in the text form */
 } bk_slot;
 
 /* What becomes of the result of an inlined function: name, how the text form of IR says it. What the instruction that

@@ -53,7 +53,7 @@ typedef struct bk_val {
     uint32_t obj;   /* iterators: home slot + 1 of the iterator object, 0 none exists */
     struct bk_val *kids;
     const uint16_t *where; /* V_INST: each attribute's place: number of the inline value, or offset of the slot */
-    uint32_t vid;          /* V_INST: its identity; V_TUPLE: the same, 0 where states met since it was made */
+    uint32_t vid;          /* V_INST: its identity */
     uint32_t mod_snap, mod_effects, mod_pc; /* modular: the state before, effects by then, where it began */
 } bk_val;
 
@@ -350,7 +350,6 @@ void apply_seen(bk_builder *b, bk_val *v, const bk_prof *p);
 bk_prof *prof(bk_builder *b);
 const bk_insn *insn(bk_builder *b);
 
-void bk_settle_identity(bk_builder *b); /* build_who.c: the function is built; which slots are one number */
 /* build_share.c: one number is one object */
 bool bk_has_copy(bk_builder *b, const bk_val *v); /* the number stands in another place that is looked at again */
 bool bk_stands_elsewhere(bk_builder *b, const bk_val *v); /* in any place */

@@ -116,8 +116,7 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         break;
     case V_TUPLE:
     case V_SLICE:
-        add_slot(b,
-                 (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids, .who = v->vid});
+        add_slot(b, (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids});
         for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
         return;
     case V_INST: {
@@ -170,7 +169,6 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
             s = (bk_slot){
                 .kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
         s.aux = v->own == O_OWNED; /* box, where there is one, is owned by the value */
-        if (!is_constant(b, v->num)) s.who = v->num;
     }
     add_slot(b, s);
 }

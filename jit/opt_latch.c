@@ -113,8 +113,6 @@ static uint32_t merged_snapshot(merge *x) {
             t.a = merged_operand(x, i, k, 0);
             t.b = merged_operand(x, i, k, 1);
             t.c = merged_operand(x, i, k, 2);
-            for (uint32_t e = 1; e < x->n; e++)
-                if (slot_of(x, e, i, k)->who != t.who) t.who = 0;
             f->slots[fr.first + k] = t;
         }
         f->nslots += fr.nslots;

@@ -123,7 +123,6 @@ static bool at_chunk(strip *x, bk_ref first, bk_ref again, bool box, bk_ref *out
 static bool pair_slot(strip *x, bk_slot e, bk_slot q, bk_slot *out) {
     if (e.kind != q.kind || e.aux != q.aux || e.nkids != q.nkids || e.sub != q.sub) return false;
     *out = e;
-    if (e.who != q.who) out->who = 0;
     return at_chunk(x, e.a, q.a, false, &out->a) && at_chunk(x, e.b, q.b, bk_box_in_b(&e), &out->b) &&
            at_chunk(x, e.c, q.c, bk_box_in_c(&e), &out->c);
 }

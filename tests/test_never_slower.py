@@ -66,6 +66,7 @@ def test_without_budget_places_rest(run_python):
     assert sum(events) < 20 * 3000 * len(events) / 3
 
 
+@pytest.mark.timing
 def test_code_that_is_left_in_each_pass_is_given_up():
     import backedge
 
