@@ -136,8 +136,9 @@ static bool in_hook(PyInterpreterState *interp) {
 static int look_again(void *unused) {
     (void)unused;
     if (stopped || PyInterpreterState_Get() != home_interp) return 0;
-    if (!tool_active(home_interp) && in_hook(home_interp)) return Py_AddPendingCall(look_again, NULL), 0;
-    set_paused(tool_active(home_interp));
+    bool active = tool_active(home_interp);
+    if (!active && in_hook(home_interp)) (void)Py_AddPendingCall(look_again, NULL); /* or we stay aside */
+    else set_paused(active);
     return 0;
 }
 

@@ -24,10 +24,9 @@ static bool breaks(const bk_codestate *s, uint32_t header) {
 }
 
 /* 0: none, or not known */
-static int64_t items_left(const bk_codestate *s, uint32_t header, bk_frame *f) {
-    const bk_insn *in = &s->ci->insns[header];
-    if (in->op != BC_FOR_ITER || in->depth < 1) return 0;
-    bk_obj *it = bk_py_home_get(bk_py_frame_home(f), s->ci->nlocals + (uint32_t)in->depth - 1);
+static int64_t items_left(const bk_codestate *s, int32_t header, bk_frame *f) {
+    int32_t slot = bk_iterator_slot(s, header);
+    bk_obj *it = slot >= 0 ? bk_py_home_get(bk_py_frame_home(f), (uint32_t)slot) : NULL;
     int64_t left = it ? bk_entry_items(it, bk_py_type(it)) : 0;
     return left > 0 ? left : 0;
 }
@@ -53,7 +52,7 @@ static double left_us(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
     uint32_t size = 0;
     for (const bk_anchor *o; (o = around(a, size)); size = bk_body_size(o->of->flow, (uint32_t)o->header)) {
         double each = o->rec_visits < 2 ? us : (double)rec_us / o->rec_visits / 2;
-        double all = each * (double)items_left(o->of, (uint32_t)o->header, f);
+        double all = each * (double)items_left(o->of, o->header, f);
         if (all > us && !breaks(o->of, (uint32_t)o->header)) us = all;
     }
     return us;

@@ -1,10 +1,10 @@
 /* What the driver keeps of a code object: made with its first event, freed with it. */
 #include "driver.h"
+#include "clock.h"
 #include "event.h"
 #include "profit.h"
 #include "worth.h"
 #include <stdlib.h>
-#include <time.h>
 
 bk_codestate *bk_codestates;
 
@@ -119,14 +119,7 @@ int bk_codestate_listen(bk_codestate *s, bool rearm) {
 
 uint64_t bk_now_us(void) {
     if (bk_config.fixed_order) return bk_fixed_clock / BK_FIXED_TICKS_PER_US;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return bk_clock_us(CLOCK_MONOTONIC);
 }
 
-uint64_t bk_run_us(void) {
-    if (bk_config.fixed_order) return bk_now_us();
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+uint64_t bk_run_us(void) { return bk_config.fixed_order ? bk_now_us() : bk_clock_us(CLOCK_THREAD_CPUTIME_ID); }

@@ -34,7 +34,7 @@ typedef struct {
     int64_t items;               /* that the iterator had left then */
     double native_ticks, native_passes, native_left; /* of the last native turn */
     double native_runs;                              /* entries of it that were not left inside */
-    double ratios[BK_TRIAL_TURNS];                   /* native to interpreted */
+    float ratios[BK_TRIAL_TURNS];                    /* native to interpreted */
     double event;                                    /* ticks of an event, at the last turn's end */
     double least;                                    /* of BK_TRIAL_EVENTS: ticks from event to event */
 } bk_trial;
@@ -125,6 +125,12 @@ static inline bool bk_anchor_has_inner(const bk_anchor *a) {
         if (&s->anchors[i] != a && bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)s->anchors[i].header))
             return true;
     return false;
+}
+
+/* where the iterator of the `for` loop at header is in the frame's home; -1: there is none */
+static inline int32_t bk_iterator_slot(const bk_codestate *s, int32_t header) {
+    const bk_insn *in = header >= 0 ? &s->ci->insns[header] : NULL;
+    return in && in->op == BC_FOR_ITER && in->depth >= 1 ? (int32_t)s->ci->nlocals + in->depth - 1 : -1;
 }
 
 extern uint64_t bk_events_seen; /* back edges and calls, of all code */

@@ -1,5 +1,6 @@
 /* From a recording to published code: build here, compile on the worker or here, publish; within the limits. */
 #include "driver.h"
+#include "clock.h"
 #include "event.h"
 #include "iterations.h"
 #include "perfmap.h"
@@ -9,7 +10,6 @@
 #include "worth.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { FREE_MS = 25, SURE = 8, USUAL_MS = 10 }; /* what compiles may take in any case; what one takes */
 
@@ -41,12 +41,6 @@ void bk_refuse(bk_anchor *a, int why) { failed(a, why, bk_anchor_head(a), NULL);
 
 static bool on_this_thread(const bk_codestate *s) { return s->params.sync || bk_config.fixed_order; }
 
-static double clock_ms(clockid_t id) {
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 /* CPU time of all but compiles: on a busy machine a program gets less than the time that passes */
 static double program_ms(void) {
     enum { OFTEN = 2000000 }; /* clock ticks: asking is a system call */
@@ -54,7 +48,7 @@ static double program_ms(void) {
     static double ms;
     uint64_t now = bk_clock();
     if (!asked || now - asked > OFTEN) {
-        ms = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bk_worker_cpu_ms;
+        ms = bk_clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bk_worker_cpu_ms;
         asked = now;
     }
     return ms;
@@ -152,7 +146,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     bk_ticket *t = bk_ticket_new();
     int why = BK_AB_MEMORY;
     bk_where at = nowhere;
-    double began = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+    double began = bk_thread_ms();
     uint32_t nchecks = 0;
     bk_entrycheck *checks = calloc(s->ci->nlocals + s->ci->stacksize + 1, sizeof *checks);
     bk_request rq = {.ci = s->ci,
@@ -164,7 +158,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
                      .entry = checks,
                      .nentry = &nchecks};
     bk_fn *fn = t && checks ? bk_build_region(&rq, &why, &at) : NULL;
-    double spent = clock_ms(CLOCK_THREAD_CPUTIME_ID) - began;
+    double spent = bk_thread_ms() - began;
     bk_count.builds++;
     bk_count.build_ms += spent;
     if (!fn) {

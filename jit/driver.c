@@ -55,8 +55,9 @@ bool bk_driver_enabled(bk_obj *code) {
     return s && s->enabled;
 }
 
-enum { FIRST = 64 };  /* entries that are all timed */
-enum { PARKED = 32 }; /* events per question whether a compile can be afforded now */
+enum { FIRST = 64 };         /* entries that are all timed */
+enum { QUICK_TICKS = 1200 }; /* an entry that does not pay */
+enum { PARKED = 32 };        /* events per question whether a compile can be afforded now */
 
 /* ---- running ---- */
 
@@ -83,57 +84,66 @@ static int missed(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     return a->header >= 0 ? idle(a) : BK_KEEP;
 }
 
-static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
-    bk_region *r = a->region;
-    void **home = bk_py_frame_home(f);
-    while (r && !bk_entry_holds(r->checks, r->nchecks, home)) r = r->other;
-    if (!r) return missed(s, a, f);
-    if (a->trial.phase == BK_TRIAL_LOST) return bk_give_up(a);
-    if (a->trial.phase == BK_TRIAL_INTERPRETED && !s->recording && (!a->job || a->parked)) {
-        bk_trialphase phase = bk_profit_pass(a, r, home);
-        if (phase == BK_TRIAL_LOST) return bk_give_up(a);
-        if (phase == BK_TRIAL_INTERPRETED) return BK_KEEP;
+/* what is measured of an entry into native code */
+typedef struct {
+    bool sample; /* reading the clock costs a tenth of an entry: after the first ones, one in BK_TIMED_EVERY is timed
+                    and stands for all */
+    bool trial;  /* of whether native code pays */
+    bool timed, profiled, early;
+    int64_t insns, items;
+    uint64_t began, spent, passes;
+    bk_iterations run;
+} measured;
+
+static measured before_entry(bk_anchor *a, bk_region *r, void **home) {
+    measured m = {.sample = r->entries % BK_TIMED_EVERY == 0, .trial = bk_profit_timed(a), .profiled = bk_sampling};
+    m.insns = m.sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
+    m.items = m.trial && !r->fn->count_passes ? bk_rest_items(a, r, home) : BK_REST_UNKNOWN;
+    m.timed = m.sample || m.trial || r->entries < FIRST;
+    if (m.trial) bk_profit_enter(a);
+    if (m.timed) m.began = bk_clock();
+    if (__builtin_expect(m.profiled, 0)) m.run = bk_iterations_before(a, r, home);
+    return m;
+}
+
+/* r may have become invalid meanwhile; exit < 0: an exception waits */
+static bk_leaving after_entry(measured *m, bk_codestate *s, bk_anchor *a, bk_region *r, void **home, int64_t exit) {
+    if (__builtin_expect(m->profiled, 0)) bk_iterations_after(a, r, home, m->run, exit, m->passes);
+    bk_fixed_clock += BK_NATIVE_TICKS;
+    if (m->timed) m->spent = bk_clock() - m->began;
+    m->early = m->sample && m->spent < QUICK_TICKS;
+    m->trial = m->trial && r->valid && exit >= 0;
+    bk_leaving how = m->trial ? bk_leaves(s, a, r, (uint32_t)exit) : BK_LEAVES_LOOP;
+    if (m->trial && !r->fn->count_passes)
+        m->passes = (uint64_t)bk_profit_passes(how, m->items, how == BK_LEAVES_LOOP ? 0 : bk_rest_items(a, r, home));
+    if (m->sample && r->valid) {
+        if (m->insns == BK_REST_UNKNOWN) m->insns = bk_rest_done(a, r, m->passes);
+        bk_rest_after(a, m->insns, m->early, BK_TIMED_EVERY);
     }
-    a->trial.at = 0; /* what follows is no interpreted pass */
+    if (a->header < 0 && m->sample && !m->early) { /* a long call makes up for short ones */
+        uint64_t credit = m->spent / QUICK_TICKS * BK_TIMED_EVERY;
+        a->early -= credit < a->early ? (uint32_t)credit : a->early;
+    }
+    if (r->entries < FIRST) s->native += m->spent;
+    else if (m->sample) s->native += m->spent * BK_TIMED_EVERY;
+    return how;
+}
+
+static int run_native(bk_codestate *s, bk_anchor *a, bk_region *r, bk_frame *f, void **home) {
     uint32_t words = r->code.buf_words;
     uint64_t *buf = words <= 4096 ? alloca(words * sizeof *buf + 8) : malloc(words * sizeof *buf);
     if (!buf) return BK_KEEP;
+    uint64_t event = a->trial.now;
     r->inside++;
     r->entries++;
     bk_count.entries++;
     bk_rest_used(a);
     bk_worth_back(a);
-    /* reading the clock costs a tenth of an entry: after the first ones, one in BK_TIMED_EVERY is timed and stands for
-     * all */
-    bool sample = r->entries % BK_TIMED_EVERY == 0, trial = bk_profit_timed(a),
-         timed = sample || trial || r->entries < FIRST;
-    int64_t insns = sample ? bk_rest_left(a, r, home) : BK_REST_UNKNOWN;
-    int64_t items = trial && !r->fn->count_passes ? bk_rest_items(a, r, home) : BK_REST_UNKNOWN;
-    if (trial) bk_profit_enter(a);
-    uint64_t passes, event = a->trial.now, t = timed ? bk_clock() : 0;
-    bool profiled = __builtin_expect(bk_sampling, 0);
-    bk_iterations run = profiled ? bk_iterations_before(a, r, home) : (bk_iterations){0};
+    measured m = before_entry(a, r, home);
     bk_doing before = bk_do(a, BK_TICK_NATIVE);
-    int64_t exit = bk_py_enter(f, r->fn, &r->code, buf, &passes);
+    int64_t exit = bk_py_enter(f, r->fn, &r->code, buf, &m.passes);
     bk_done(before);
-    if (profiled) bk_iterations_after(a, r, home, run, exit, passes);
-    bk_fixed_clock += BK_NATIVE_TICKS;
-    uint64_t spent = timed ? bk_clock() - t : 0;
-    bool early = sample && spent < 1200;
-    trial = trial && r->valid && exit >= 0;
-    bk_leaving how = trial ? bk_leaves(s, a, r, (uint32_t)exit) : BK_LEAVES_LOOP;
-    if (trial && !r->fn->count_passes)
-        passes = (uint64_t)bk_profit_passes(how, items, how == BK_LEAVES_LOOP ? 0 : bk_rest_items(a, r, home));
-    if (sample && r->valid) {
-        if (insns == BK_REST_UNKNOWN) insns = bk_rest_done(a, r, passes);
-        bk_rest_after(a, insns, early, BK_TIMED_EVERY);
-    }
-    if (a->header < 0 && sample && !early) { /* a long call makes up for short ones */
-        uint64_t credit = spent / 1200 * BK_TIMED_EVERY;
-        a->early -= credit < a->early ? (uint32_t)credit : a->early;
-    }
-    if (r->entries < FIRST) s->native += spent;
-    else if (sample) s->native += spent * BK_TIMED_EVERY;
+    bk_leaving how = after_entry(&m, s, a, r, home, exit);
     r->inside--;
     if (words > 4096) free(buf);
     if (exit < 0) return -1;
@@ -141,11 +151,23 @@ static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     while (alive && alive != r) alive = alive->other;
     bk_count.exits++;
     if (!alive) bk_region_sweep();
-    else if (r->valid) bk_after_exit(s, a, r, (uint32_t)exit, early);
+    else if (r->valid) bk_after_exit(s, a, r, (uint32_t)exit, m.early);
     else r->exit_counts[exit]++; /* its end is at the next event */
     /* all of the event that led here counts: without native code there is none */
-    if (trial && bk_profit_timed(a)) bk_profit_left(a, bk_clock() - event, passes, how);
+    if (m.trial && bk_profit_timed(a)) bk_profit_left(a, bk_clock() - event, m.passes, how);
     return BK_KEEP;
+}
+
+static int enter(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    bk_region *r = a->region;
+    void **home = bk_py_frame_home(f);
+    while (r && !bk_entry_holds(r->checks, r->nchecks, home)) r = r->other;
+    if (!r) return missed(s, a, f);
+    bool turn = a->trial.phase == BK_TRIAL_INTERPRETED && !s->recording && (!a->job || a->parked);
+    if (turn && bk_profit_pass(a, r, home) == BK_TRIAL_INTERPRETED) return BK_KEEP;
+    if (a->trial.phase == BK_TRIAL_LOST) return bk_give_up(a);
+    a->trial.at = 0; /* what follows is no interpreted pass */
+    return run_native(s, a, r, f, home);
 }
 
 static void invalidated(bk_anchor *a, bk_region *r) {
@@ -188,6 +210,13 @@ static void wake_starts(void) {
     }
 }
 
+/* what code that is left often has missed was recorded */
+static void relearned(bk_codestate *s, bk_anchor *a, bk_frame *f) {
+    a->relearn = 0;
+    bk_record_stop(s);
+    if (a->relearn_of) bk_compile(s, a, f, a->relearn_of);
+}
+
 int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     bk_events_seen++;
     bk_fixed_clock += BK_EVENT_TICKS;
@@ -212,11 +241,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
     if (a->relearn && (--a->relearn == 0 || (a->rec_visits >= 2 && bk_recording_waited(s, a)))) {
         bool news = s->recording && a->rec_visits < 2 * a->rec_new && a->rec_visits < 64 && !bk_recording_waited(s, a);
         if (news) a->relearn = 1;
-        else {
-            a->relearn = 0;
-            bk_record_stop(s);
-            if (a->relearn_of) bk_compile(s, a, f, a->relearn_of);
-        }
+        else relearned(s, a, f);
     }
     if (a->region) {
         if (a->parked && a->back_edges % PARKED == 0) bk_compile_parked(a, false);
@@ -280,10 +305,7 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
     wake_starts();
     bk_anchor *a = &s->start;
     settle(a);
-    if (a->relearn && --a->relearn == 0) {
-        bk_record_stop(s);
-        if (a->relearn_of) bk_compile(s, a, f, a->relearn_of);
-    }
+    if (a->relearn && --a->relearn == 0) relearned(s, a, f);
     if (!a->region && !a->job) {
         if (!s->recording) return start_counted(s, a, f);
         bk_recording_call(s, a, f);

@@ -1,6 +1,7 @@
 /* The code generator's engine: target machines, pass pipelines, object code, linking, and the tables that go with it.
  * One call at a time, on any thread; each compile has an LLVM context of its own, so nothing accumulates. */
 #include "lower.h"
+#include "clock.h"
 #include "engine_gdb.h"
 #include "engine_lines.h"
 #include <llvm-c/Analysis.h>
@@ -11,7 +12,6 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define IC "instcombine<max-iterations=1;no-verify-fixpoint>"
 /* with a loop that may vectorise, and without. Never default<O2>: its SLP vectoriser takes seconds over exit stores.
@@ -40,12 +40,6 @@ static struct {
     LLVMTargetMachineRef tm[LEVELS]; /* made when first used */
     uint64_t serial;
 } engine;
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* not disturbed by what else runs */
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* copies and frees LLVM's message; -1 if there was one */
 static int report(LLVMErrorRef e, char *err, size_t errlen) {
@@ -256,14 +250,14 @@ static LLVMMemoryBufferRef to_object(LLVMModuleRef m, bk_lw *L, bk_code *out, ch
     LLVMSetDataLayout(m, engine.layout);
     LLVMTargetMachineRef tm = machine(level_of(L->o), err, errlen);
     if (!tm || verify(m, err, errlen)) return NULL;
-    double t0 = now_ms();
+    double t0 = bk_thread_ms();
     if (run_passes(m, L, tm, err, errlen)) return NULL;
-    double t1 = now_ms();
+    double t1 = bk_thread_ms();
     out->opt_ms = t1 - t0;
     if (L->o->want_llvm) out->llvm_text = module_text(m, L);
-    t1 = now_ms();
+    t1 = bk_thread_ms();
     LLVMMemoryBufferRef object = emit(m, tm, err, errlen);
-    out->emit_ms = now_ms() - t1;
+    out->emit_ms = bk_thread_ms() - t1;
     if (object && L->failed) { /* a diagnostic; its message is in err */
         LLVMDisposeMemoryBuffer(object);
         return NULL;
@@ -277,9 +271,9 @@ static LLVMMemoryBufferRef build(bk_lw *L, const bk_fn *fn, const bk_compile_opt
     LLVMContextSetDiscardValueNames(cx, !o->want_llvm);
     LLVMContextSetDiagnosticHandler(cx, on_diagnostic, L);
     LLVMMemoryBufferRef object = NULL;
-    double t0 = now_ms();
+    double t0 = bk_thread_ms();
     LLVMModuleRef m = bk_lower(L, fn, o, cx, name, err, errlen);
-    out->lower_ms = now_ms() - t0;
+    out->lower_ms = bk_thread_ms() - t0;
     if (m) {
         object = to_object(m, L, out, err, errlen);
         LLVMDisposeModule(m);
@@ -338,11 +332,11 @@ static int compile(const bk_fn *fn, const bk_compile_opts *o, bk_code *out, char
     LLVMMemoryBufferRef object = build(&L, fn, o, name, out, err, errlen);
     int rc = -1;
     if (object) {
-        double t0 = now_ms();
+        double t0 = bk_thread_ms();
         rc = load(&L, object, name, out, err, errlen);
         if (rc == 0 && o->check_lines) rc = check_lines(object, fn, o, name, err, errlen);
         LLVMDisposeMemoryBuffer(object);
-        out->emit_ms += now_ms() - t0;
+        out->emit_ms += bk_thread_ms() - t0;
     }
     if (rc == 0) rc = take_tables(&L, out, err, errlen);
     if (rc == 0) take_lines(&L, name, out);

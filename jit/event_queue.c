@@ -1,8 +1,8 @@
 /* Who listens to events, the queue of those that wait for a callback, and their clock. */
 #include "bk_event.h"
+#include "clock.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 unsigned bk_listening;
 const bk_named bk_event_kinds[] = {
@@ -52,9 +52,7 @@ void bk_event_put(const char *text) {
 static double clock_start;
 
 double bk_events_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double now = (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+    double now = bk_clock_ms(CLOCK_MONOTONIC);
     if (!clock_start) clock_start = now;
     return now - clock_start;
 }

@@ -5,13 +5,10 @@
 #include "iterations.h"
 #include "bk_backend.h"
 
-static bool is_for(const bk_anchor *a) { return a->of->ci->insns[a->header].op == BC_FOR_ITER; }
-
 static const bk_entrycheck *iterator_check(const bk_anchor *a, const bk_entrycheck *checks, uint32_t n) {
-    if (a->header < 0 || !is_for(a)) return NULL;
-    uint32_t slot = a->of->ci->nlocals + (uint32_t)a->of->ci->insns[a->header].depth - 1;
-    for (uint32_t i = 0; i < n; i++)
-        if (checks[i].slot == slot) return &checks[i];
+    int32_t slot = bk_iterator_slot(a->of, a->header);
+    for (uint32_t i = 0; slot >= 0 && i < n; i++)
+        if (checks[i].slot == (uint32_t)slot) return &checks[i];
     return NULL;
 }
 

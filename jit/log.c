@@ -1,11 +1,11 @@
 /* The log file: JSON lines, each written whole by one system call, so that a crash loses at most the last. */
 #include "bk_event.h"
+#include "clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 static int fd = -1;
@@ -64,14 +64,12 @@ static int open_for(bool own) {
 static void write_header(void (*header)(bk_writer *w, void *ctx), void *ctx) {
     bk_json j = {0};
     bk_writer w = bk_json_writer(&j);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     w.dict(&j, NULL);
     w.str(&j, "event", "header");
     w.num(&j, "backedge_log", BK_LOG_VERSION);
     w.num(&j, "pid", getpid());
     w.num(&j, "ppid", getppid());
-    w.real(&j, "started", (double)now.tv_sec + (double)now.tv_nsec * 1e-9);
+    w.real(&j, "started", bk_clock_ms(CLOCK_REALTIME) * 1e-3);
     if (header) header(&w, ctx);
     w.end(&j);
     if (!j.failed) bk_log_line(j.text, j.n);

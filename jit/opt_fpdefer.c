@@ -485,14 +485,8 @@ static bool defer_loop(bk_opt *o, bk_blk head) {
 }
 
 bool bk_pass_fpdefer(bk_opt *o) {
-    uint32_t n = 0;
     if (o->p->no_hoist) return true;
-    bk_cfg *cfg = bk_cfg_new(o->f);
-    bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
-    bool ok = order != NULL;
-    bk_cfg_free(cfg);
-    for (uint32_t i = 0; ok && i < n; i++) ok = defer_loop(o, order[i]);
-    free(order);
+    bool ok = bk_each_loop(o, defer_loop);
     for (bk_blk b = 0; ok && b < o->f->nblocks; b++) drop_covered(o, b);
     return ok;
 }

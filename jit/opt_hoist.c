@@ -187,7 +187,7 @@ static bool hoist_loop(bk_opt *o, bk_loop *l) {
 bool bk_pass_hoist(bk_opt *o) {
     uint32_t n = 0;
     bk_cfg *cfg = bk_cfg_new(o->f);
-    bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
+    bk_blk *order = cfg ? bk_loop_order(cfg, &n) : NULL;
     bool ok = order != NULL;
     for (uint32_t i = 0; ok && i < n && !o->p->no_hoist; i++) {
         bk_loop l;

@@ -136,13 +136,4 @@ static bool last_values(bk_opt *o, bk_blk head) {
     return !f->oom;
 }
 
-bool bk_pass_last(bk_opt *o) {
-    uint32_t n = 0;
-    bk_cfg *cfg = bk_cfg_new(o->f);
-    bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
-    bool ok = order != NULL;
-    bk_cfg_free(cfg);
-    for (uint32_t i = 0; ok && i < n; i++) ok = last_values(o, order[i]);
-    free(order);
-    return ok;
-}
+bool bk_pass_last(bk_opt *o) { return bk_each_loop(o, last_values); }

@@ -31,14 +31,24 @@ void bk_loop_free(bk_loop *l) {
     l->blocks = NULL;
 }
 
-bk_blk *bk_loop_order(const bk_fn *f, const bk_cfg *cfg, uint32_t *n) {
+bk_blk *bk_loop_order(const bk_cfg *cfg, uint32_t *n) {
     bk_blk *order = malloc(((size_t)cfg->nrpo + 1) * sizeof *order);
-    (void)f;
     *n = 0;
     if (!order) return NULL;
     for (uint32_t i = cfg->nrpo; i-- > 0;) /* backwards: an inner header comes after the outer one */
         if (cfg->loop[cfg->rpo[i]] == cfg->rpo[i]) order[(*n)++] = cfg->rpo[i];
     return order;
+}
+
+bool bk_each_loop(bk_opt *o, bool (*work)(bk_opt *o, bk_blk head)) {
+    uint32_t n = 0;
+    bk_cfg *cfg = bk_cfg_new(o->f);
+    bk_blk *order = cfg ? bk_loop_order(cfg, &n) : NULL;
+    bool ok = order != NULL;
+    bk_cfg_free(cfg);
+    for (uint32_t i = 0; ok && i < n; i++) ok = work(o, order[i]);
+    free(order);
+    return ok;
 }
 
 bool bk_tests_at_head(const bk_loop *l, bk_blk *exit, bk_blk *body) {

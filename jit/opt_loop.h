@@ -16,7 +16,9 @@ typedef struct {
 bool bk_loop_get(bk_loop *l, bk_fn *f, const bk_cfg *cfg, bk_blk head);
 void bk_loop_free(bk_loop *l);
 /* headers of all loops, inner ones before those around them; NULL: out of memory */
-bk_blk *bk_loop_order(const bk_fn *f, const bk_cfg *cfg, uint32_t *n);
+bk_blk *bk_loop_order(const bk_cfg *cfg, uint32_t *n);
+/* work(o, header) on each loop in that order, also on what it has become by then; false: work, or memory, failed */
+bool bk_each_loop(bk_opt *o, bool (*work)(bk_opt *o, bk_blk head));
 
 static inline bool bk_variant(const bk_loop *l, bk_ref r) { return bk_in_loop(l->cfg, l->head, l->f->ins[r].block); }
 static inline bool bk_innermost(const bk_loop *l) {

@@ -537,13 +537,4 @@ static bool stage_loop(bk_opt *o, bk_blk head) {
     return ok && !f->oom;
 }
 
-bool bk_pass_stage(bk_opt *o) {
-    uint32_t n = 0;
-    bk_cfg *cfg = bk_cfg_new(o->f);
-    bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
-    bool ok = order != NULL;
-    bk_cfg_free(cfg);
-    for (uint32_t i = 0; ok && i < n; i++) ok = stage_loop(o, order[i]);
-    free(order);
-    return ok;
-}
+bool bk_pass_stage(bk_opt *o) { return bk_each_loop(o, stage_loop); }

@@ -295,14 +295,4 @@ static bool strip_loop(bk_opt *o, bk_blk head) {
     return !f->oom;
 }
 
-bool bk_pass_strip(bk_opt *o) {
-    uint32_t n = 0;
-    if (o->p->strip <= 1) return true;
-    bk_cfg *cfg = bk_cfg_new(o->f);
-    bk_blk *order = cfg ? bk_loop_order(o->f, cfg, &n) : NULL;
-    bool ok = order != NULL;
-    bk_cfg_free(cfg);
-    for (uint32_t i = 0; ok && i < n; i++) ok = strip_loop(o, order[i]);
-    free(order);
-    return ok;
-}
+bool bk_pass_strip(bk_opt *o) { return o->p->strip <= 1 || bk_each_loop(o, strip_loop); }

@@ -1,11 +1,11 @@
 /* /tmp/jit-PID.dump (BACKEDGE_PERF=dump): native code itself with source lines and unwind tables, for `perf inject
  * --jit`. The format is tools/perf/Documentation/jitdump-specification.txt of the Linux sources. */
 #include "perfmap.h"
+#include "clock.h"
 #include "perfunwind.h"
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LOAD = 0, DEBUG_INFO = 2, UNWINDING_INFO = 4 };
@@ -46,11 +46,7 @@ static size_t marker_size;
 static uint64_t number; /* of the file's pieces of code */
 
 /* the clock of perf record -k mono */
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
+static uint64_t now(void) { return bk_clock_ns(CLOCK_MONOTONIC); }
 
 /* perf finds the file by the executable mapping of it that the program makes */
 bool bk_perfdump_begin(FILE *file) {

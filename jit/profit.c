@@ -8,7 +8,6 @@
 #include "rest.h"
 #include "worth.h"
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     TURN_US = 200,
@@ -46,10 +45,9 @@ bool bk_profit_counts(const bk_anchor *a, const bk_fn *f) {
 bool bk_profit_none(const bk_anchor *a, bk_frame *f) {
     enum { FEW = 8 }; /* with 6 instructions native code took 1.08 times as long, with 15 it took 0.6 */
     const bk_codestate *s = a->of;
-    if (a->header < 0 || s->ci->insns[a->header].op != BC_FOR_ITER || s->ci->insns[a->header].depth < 1) return false;
-    if (bk_body_size(s->flow, (uint32_t)a->header) > FEW) return false;
-    uint32_t slot = s->ci->nlocals + (uint32_t)s->ci->insns[a->header].depth - 1;
-    bk_obj *it = bk_py_home_get(bk_py_frame_home(f), slot);
+    int32_t slot = bk_iterator_slot(s, a->header);
+    if (slot < 0 || bk_body_size(s->flow, (uint32_t)a->header) > FEW) return false;
+    bk_obj *it = bk_py_home_get(bk_py_frame_home(f), (uint32_t)slot);
     return it && bk_py_type(it) == bk_types.t_generator;
 }
 
@@ -100,19 +98,13 @@ void bk_profit_wake(void) {
     }
 }
 
-static uint64_t cpu_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static void begin_turn(bk_trial *t, bk_trialphase phase, uint32_t skip) {
     t->phase = phase;
     t->skip = skip;
     t->passes = t->left = t->ends = t->entries = 0;
     t->ticks = 0;
     t->began = t->at = bk_clock();
-    t->began_us = cpu_us();
+    t->began_us = bk_run_us();
     t->seen_at = bk_events_seen;
     t->items = BK_REST_UNKNOWN;
 }
@@ -122,7 +114,7 @@ static bool enough(const bk_trial *t, uint64_t n) { return n >= LEAST && t->tick
 /* Other processes had the processor. A loop that waits itself is not slower for being native. */
 static bool disturbed(bk_trial *t) {
     if (bk_stress_with == BK_STRESS_LOSS) return false;
-    double wall = (double)(bk_clock() - t->began) / bk_ticks_per_us(), cpu = (double)(cpu_us() - t->began_us);
+    double wall = (double)(bk_clock() - t->began) / bk_ticks_per_us(), cpu = (double)(bk_run_us() - t->began_us);
     return wall > 1.1 * cpu + 5 && ++t->disturbed;
 }
 
@@ -168,16 +160,6 @@ void bk_profit_left(bk_anchor *a, uint64_t ticks, uint64_t passes, bk_leaving ho
     if (enough(t, t->passes + t->entries)) native_turn_over(t);
 }
 
-static double median(double *v, uint32_t n) {
-    for (uint32_t i = 1; i < n; i++)
-        for (uint32_t j = i; j && v[j - 1] > v[j]; j--) {
-            double swap = v[j];
-            v[j] = v[j - 1];
-            v[j - 1] = swap;
-        }
-    return v[n / 2];
-}
-
 /* of native to interpreted time; a pass in which native code is left is interpreted too */
 static double ratio(const bk_trial *t, double interpreted) {
     double native = t->native_ticks + t->native_left * interpreted;
@@ -187,6 +169,11 @@ static double ratio(const bk_trial *t, double interpreted) {
 static int upwards(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
+}
+
+static double median(float *v, uint32_t n) {
+    qsort(v, n, sizeof *v, upwards);
+    return (double)v[n / 2];
 }
 
 /* Of a loop that does not tell where a run begins, a gap is either a pass or lies between two runs. Those are the
@@ -210,7 +197,7 @@ static bk_trialphase turn_over(bk_trial *t) {
     if (t->disturbed > MOST_DISTURBED) return t->phase = BK_TRIAL_OFF;
     if (again) return t->phase;
     t->event = bk_py_event_ticks();
-    t->ratios[t->turns++] = ratio(t, gap - t->event);
+    t->ratios[t->turns++] = (float)ratio(t, gap - t->event);
     if (t->turns < BK_TRIAL_TURNS) return t->phase;
     t->turns = 0;
     double m = bk_stress_with == BK_STRESS_LOSS ? 1 : median(t->ratios, BK_TRIAL_TURNS);
@@ -220,7 +207,7 @@ static bk_trialphase turn_over(bk_trial *t) {
 
 /* The clock is asked first, because it is cheap; it also counts the time of other processes. */
 static bool longer(const bk_trial *t, uint64_t now, uint64_t us) {
-    return (double)(now - t->began) > (double)us * bk_ticks_per_us() && cpu_us() - t->began_us > us;
+    return (double)(now - t->began) > (double)us * bk_ticks_per_us() && bk_run_us() - t->began_us > us;
 }
 
 void bk_profit_calibrate(bk_anchor *a) {

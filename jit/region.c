@@ -1,9 +1,9 @@
 /* Regions: making, compiling, freeing. */
 #include "region.h"
+#include "clock.h"
 #include "build.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 uint64_t bk_code_bytes;
 static bk_region *dead;
@@ -182,12 +182,6 @@ static char *print_fn(const bk_fn *f) {
     return text;
 }
 
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static void fail(bk_region *r, bk_abortreason why, const char *text) {
     r->failed = why;
     snprintf(r->error, sizeof r->error, "%s", text);
@@ -233,7 +227,7 @@ static uint64_t values_leaving(const bk_fn *fn) {
 void bk_region_compile(bk_region *r) {
     if (bk_stress_with == BK_STRESS_VERIFY) r->fn->blocks[0].nins = 0;
     const char *bad = verify(r->fn);
-    double t = now_ms();
+    double t = bk_thread_ms();
     if (bk_keep_stages & 1) r->texts[0] = print_fn(r->fn);
     if (bad) {
         fail(r, BK_AB_VERIFY, bad);
@@ -243,7 +237,7 @@ void bk_region_compile(bk_region *r) {
         fail(r, BK_AB_MEMORY, "out of memory");
         return;
     }
-    r->opt_ms = now_ms() - t;
+    r->opt_ms = bk_thread_ms() - t;
     if (bk_keep_stages & 2) r->texts[1] = print_fn(r->fn);
     if ((bad = verify(r->fn))) {
         fail(r, BK_AB_VERIFY, bad);

@@ -1,9 +1,9 @@
 /* The sampler thread, the threads' slots that it reads, and the loops that its ticks go to. */
 #include "sample.h"
+#include "clock.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* What a thread does. Slots are never freed, so the sampler may look at any of them at any time; the ticks that it
  * leaves there are fetched by the slot's own thread, which knows that the loop is alive. */
@@ -127,11 +127,7 @@ static void look(uint32_t n) {
         __atomic_store_n(&asked, 0, __ATOMIC_RELAXED);
 }
 
-static int64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
+static int64_t now_ns(void) { return (int64_t)bk_clock_ns(CLOCK_MONOTONIC); }
 
 /* a late wake-up counts for all the intervals that have passed */
 static void *sample(void *unused) {

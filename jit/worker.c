@@ -1,9 +1,9 @@
 /* The compile thread: takes regions from a queue. It touches no Python object and never needs the GIL. */
+#include "clock.h"
 #include "region.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 double bk_worker_cpu_ms;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -19,17 +19,11 @@ static uint32_t busy_ins;            /* those of the one that is being compiled 
 static uint64_t submitted, finished; /* how many */
 static struct timespec wake_at;      /* tv_sec 0: never */
 
-static double cpu_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static void compile_one(bk_region *r) {
-    double t = cpu_ms();
+    double t = bk_thread_ms();
     uint32_t n = r->fn->nins; /* before the optimiser */
     bk_region_compile(r);
-    bk_worker_cpu_ms += cpu_ms() - t;
+    bk_worker_cpu_ms += bk_thread_ms() - t;
     compiled_ins += n;
 }
 
@@ -44,6 +38,15 @@ double bk_worker_waiting_ms(void) {
 }
 
 double bk_worker_likely_ms(const bk_region *r) { return (double)r->fn->nins * each_ms(); }
+
+/* lock held, the queue is not empty */
+static bk_region *take_first(void) {
+    bk_region *r = first;
+    first = r->next;
+    if (!first) last = &first;
+    r->next = NULL;
+    return r;
+}
 
 /* lock held, if there is a thread */
 static void finish(bk_region *r) {
@@ -98,10 +101,7 @@ static void *work(void *unused) {
             sleep_on();
             continue;
         }
-        bk_region *r = first;
-        first = r->next;
-        if (!first) last = &first;
-        r->next = NULL;
+        bk_region *r = take_first();
         busy = true;
         busy_ins = r->fn->nins;
         pthread_mutex_unlock(&lock);
@@ -161,10 +161,7 @@ void bk_worker_wait_for(uint32_t us) {
 
 /* lock held, there is a region and no thread that would take it */
 static void compile_first_here(void) {
-    bk_region *r = first;
-    first = r->next;
-    if (!first) last = &first;
-    r->next = NULL;
+    bk_region *r = take_first();
     pthread_mutex_unlock(&lock);
     if (unusable) unusable_for(r);
     else compile_one(r);
@@ -185,12 +182,10 @@ void bk_worker_stop(void) {
     pthread_mutex_lock(&lock);
     stopping = true;
     while (first) {
-        bk_region *r = first;
-        first = r->next;
+        bk_region *r = take_first();
         r->failed = 1;
         finish(r);
     }
-    last = &first;
     pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&lock);
     if (started) pthread_join(thread, NULL);
@@ -199,13 +194,7 @@ void bk_worker_stop(void) {
 
 /* the parent waits briefly for a running compile: LLVM's locks must not be held across the fork */
 void bk_worker_before_fork(void) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 20000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = time_in(20000);
     pthread_mutex_lock(&lock);
     forking = true;
     while (started && busy)

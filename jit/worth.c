@@ -1,6 +1,6 @@
 /* Time lost for lack of a compile, against what compiles cost. */
 #include "worth.h"
-#include <time.h>
+#include "clock.h"
 
 enum {
     LONGEST_US = 10000, /* of one gap: longer ones may be time spent outside the function */
@@ -15,12 +15,10 @@ double bk_ticks_per_us(void) {
     enum { OFTEN = 4000000 };
     static uint64_t tick0, asked;
     static double us0, rate = 2000;
-    struct timespec t;
     uint64_t tick = bk_clock();
     if (asked && tick - asked < OFTEN) return rate; /* asking costs more than the event that wants to know */
     asked = tick;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double us = (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+    double us = bk_clock_ms(CLOCK_MONOTONIC) * 1e3;
     if (!tick0) {
         tick0 = tick;
         us0 = us;
