@@ -108,7 +108,7 @@ def _read(*paths):
             if not names:
                 raise _model.LogError(f"{path} has no logs")
             logs += [_model.read_log(os.path.join(path, name)) for name in names]
-            sources = sources or _sources.load(path)
+            sources = _sources.merge(sources, _sources.load(path))
         else:
             logs.append(_model.read_log(path))
     logs.sort(key=lambda log: log.header["started"])

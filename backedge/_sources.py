@@ -88,6 +88,16 @@ def load(folder):
         return None
 
 
+def merge(into, sources):
+    """Adds those of another run; None, or of another Python, whose bytecode differs: nothing is added."""
+    if into is None or sources is None or sources["python"] != into["python"]:
+        return into or sources
+    into["files"] = sources["files"] | into["files"]
+    have = {(c["file"], c["function"], c["line"]) for c in into["codes"]}
+    into["codes"] += [c for c in sources["codes"] if (c["file"], c["function"], c["line"]) not in have]
+    return into
+
+
 def complete(sources, loops, version):
     """Adds what is missing by compiling the files, if this interpreter has the same bytecode as the run's."""
     files, names = _wanted(loops)

@@ -177,6 +177,23 @@ def test_page_of_saved_logs_is_the_same(folder, page):
     assert (folder / "again.html").read_text() == page.text
 
 
+def test_one_page_of_several_saved_runs(folder, tmp_path):
+    """Each with sources that are only there as they were saved."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").write_text(f"def {name}(n):\n    for i in range(n): n += i\n{name}(30000)\n")
+        done = python("-m", "backedge", "report", "--save", "saved", f"{name}.py", cwd=tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / name / f"{name}.py").unlink()
+    done = python("-m", "backedge", "report", "--from", "one/saved", "two/saved", "-o", "both.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = Page((tmp_path / "both.html").read_text())
+    assert {loop["function"] for loop in page.scripts["index"]["loops"]} == {"one", "two"}
+    texts = [detail["versions"][0]["stages"]["bytecode"]["text"] for detail in page.details()]
+    assert all("FOR_ITER" in text for text in texts)
+    assert all(word in page.text for word in (">one<", ">two<"))
+
+
 def test_logs_without_sources_show_the_file(folder, page):
     (log,) = map(str, (folder / "saved").glob("*.log"))
     done = python("-m", "backedge", "report", "--from", log, "-o", "bare.html", cwd=folder)

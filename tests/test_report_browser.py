@@ -134,6 +134,20 @@ def test_hover_links_the_stages_and_the_source(page):
     assert page.eval_on_selector_all(".line.linked", "rows => rows.map(row => row.dataset.line)") == ["14"]
 
 
+def test_hover_on_a_value_marks_it_in_all_stages(page):
+    page.click('.line[data-line="14"]')
+    show(page, "Trace", "Optimised IR", "LLVM IR", "Machine code")
+    values = "spans => spans.map(span => span.dataset.value)"
+    shown = [set(page.eval_on_selector_all(f'[data-stage="{s}"] [data-value]', values)) for s in ("llvm", "asm")]
+    value = sorted(name for name in shown[0] & shown[1] if name.startswith("v"))[0]
+    page.locator(f'[data-stage="opt"] [data-value="{value}"]').first.hover()
+    for stage in ("trace", "opt", "llvm", "asm"):
+        marked = page.eval_on_selector_all(f'[data-stage="{stage}"] .value', "spans => spans.map(s => s.textContent)")
+        assert marked and {text.lstrip("%# ") for text in marked} == {value}
+    page.hover("#tab-loop h2")
+    assert page.locator(".value").count() == 0
+
+
 def test_a_click_holds_the_mark(page):
     page.click('.line[data-line="14"]')
     first = page.locator('[data-stage="bytecode"] .row', has_text="BINARY_OP").nth(4)

@@ -55,7 +55,8 @@ function coloured(text, stage) {
   let at = 0;
   for (const match of text.matchAll(pattern)) {
     if (match.index > at) parts.push(text.slice(at, match.index));
-    parts.push(make("span." + CLASSES[match.slice(1).findIndex((group) => group !== undefined)], {}, match[0]));
+    const value = /^(?:%|# )?([vb]\d+)$/.exec(match[0]);  // of the IR, or the block
+    parts.push(make("span." + CLASSES[match.slice(1).findIndex((group) => group !== undefined)], { "data-value": value?.[1] }, match[0]));
     at = match.index + match[0].length;
   }
   parts.push(text.slice(at));
@@ -203,6 +204,12 @@ function linkTo(row, scroll) {
 $("#tab-loop").addEventListener("mouseover", (event) => {
   const row = event.target.closest("[data-place]");
   if (row && open.pinned === null) linkTo(row, false);
+});
+// A value: where it is defined and used, in all stages.
+$("#tab-loop").addEventListener("mouseover", (event) => {
+  const value = event.target.closest("[data-value]")?.dataset.value;
+  for (const span of all("#tab-loop .value")) if (span.dataset.value !== value) span.classList.remove("value");
+  if (value) for (const span of all(`#tab-loop [data-value="${value}"]`)) span.classList.add("value");
 });
 $("#tab-loop").addEventListener("click", (event) => {
   const row = event.target.closest("[data-place]");
