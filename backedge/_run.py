@@ -9,6 +9,7 @@ import sys
 
 from . import _core
 
+imported_before = set(sys.modules)  # by the interpreter itself; the command line knows better
 OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -17,21 +18,24 @@ class NoProgram(Exception):
 
 
 # ---- which code ------------------------------------------------------------------------------------------------------
+def _matchers(patterns):
+    if not patterns:
+        return []
+    import fnmatch
+    import re
+
+    return [re.compile(fnmatch.translate(p)).match for p in patterns]
+
+
 class Filter:
     """Which files' code is watched: all but backedge itself and the standard library, by file or module patterns."""
 
     def __init__(self, include=(), exclude=(), stdlib=False):
-        import fnmatch
-        import re
-        import sysconfig
-
-        def compile_all(patterns):
-            return [re.compile(fnmatch.translate(p)).match for p in patterns]
-
-        self.include, self.exclude, self.stdlib = compile_all(include), compile_all(exclude), stdlib
-        paths = sysconfig.get_paths()
-        self.libraries = tuple({os.path.join(paths[k], "") for k in ("stdlib", "platstdlib")})
-        self.sites = tuple({os.path.join(paths[k], "") for k in ("purelib", "platlib")})
+        self.include, self.exclude, self.stdlib = _matchers(include), _matchers(exclude), stdlib
+        library = os.path.dirname(os.__file__)
+        roots = [os.path.join(p, sys.platlibdir, os.path.basename(library)) for p in (sys.base_exec_prefix, sys.prefix)]
+        self.libraries = tuple({os.path.join(p, "") for p in (library, *roots)})
+        self.sites = tuple(p + name + os.sep for p in self.libraries for name in ("site-packages", "dist-packages"))
 
     def is_stdlib(self, file):
         if file.startswith("<frozen "):
@@ -57,7 +61,7 @@ class Filter:
 
 
 # ---- as python would -------------------------------------------------------------------------------------------------
-def forget_shadowed(directory, imported_before):
+def forget_shadowed(directory):
     """Forgets modules that the tools imported and that the program has files of the same name for."""
     try:
         names = {name.partition(".")[0] for name in os.listdir(directory or ".")}
@@ -102,22 +106,30 @@ def _set_path(first):
 
 
 def _importer(path):
-    import pkgutil
+    """As pkgutil.get_importer, which the interpreter does not import for a plain file either."""
+    if path == "-":
+        return None
+    if path not in sys.path_importer_cache:
+        for hook in sys.path_hooks:
+            try:
+                return sys.path_importer_cache.setdefault(path, hook(path))
+            except ImportError:
+                pass
+        return None
+    return sys.path_importer_cache[path]
 
-    return None if path == "-" else pkgutil.get_importer(path)
 
-
-def run_command(text, args, imported_before):
+def run_command(text, args):
     """As `python -c TEXT` does; the status as `run` gives it."""
     _set_argv(["-c", *args])
     sys.orig_argv.insert(-len(args) or len(sys.orig_argv), text)
     _set_path("")
-    forget_shadowed("", imported_before)
+    forget_shadowed("")
     fresh_main()
     return _core.run_command(text + "\n")
 
 
-def run(module, target, args, imported_before):
+def run(module, target, args):
     """Runs a script (or directory or zip file, or `-`), or a module. Its status; -1: an uncaught KeyboardInterrupt.
     SystemExit ends the process."""
     if module:
@@ -141,7 +153,7 @@ def run(module, target, args, imported_before):
             directory = os.path.abspath(target)
             start = ("__main__", False)
     _set_path(directory)
-    forget_shadowed(directory, imported_before)
+    forget_shadowed(directory)
     fresh_main()
     if module or importable:
         return _core.run_module(*start)
@@ -166,3 +178,21 @@ def leave(status):
 
     atexit.register(restore)
     raise KeyboardInterrupt
+
+
+def run_program(options):
+    """Gives the exit status; what is to come after the program is an atexit function by now."""
+    from . import _worker
+
+    if not options.decorated:
+        _core.watch(Filter(options.include, options.exclude, options.stdlib))
+        _worker.hand_on(include=options.include, exclude=options.exclude, stdlib=options.stdlib)
+    try:
+        if options.code:
+            status = run_command(options.script, options.args)
+        else:
+            status = run(bool(options.module), options.script, options.args)
+    except NoProgram as error:
+        print(error, file=sys.stderr)
+        return 2
+    return leave(status)

@@ -65,6 +65,7 @@ def run(settings, text):
         _core.sample(settings.get("interval") or 0)
     _events.follow_workers()
     hand_on(**settings)
-    _run.forget_shadowed(os.getcwd(), before)
+    _run.imported_before = before
+    _run.forget_shadowed(os.getcwd())
     _run.fresh_main()
     sys.exit(_run.leave(_core.run_command(f"{text}\n")))

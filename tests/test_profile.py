@@ -275,17 +275,30 @@ def test_no_files_are_left(tmp_path):
     assert os.listdir(tmp_path / "tmp") == []
 
 
+def imported(tmp_path, *args):
+    """Names of modules that a program in p.py imports, or that are imported for it."""
+    done = python("-X", "importtime", *args, cwd=tmp_path)
+    assert done.returncode == 0 and ("profile" not in args or re.search(r" \d+:1 code that must see", done.stderr))
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
 def test_little_is_imported_for_it(tmp_path):
     """Imports are most of what a profile of a short program costs."""
     (tmp_path / "p.py").write_text(PROGRAM.format(body="native(2000)\nfor i in range(1000):\n    pass"))
+    run = imported(tmp_path, "-m", "backedge", "run", "p.py")
+    usual = imported(tmp_path, "-c", "import argparse, json, locale, shutil")
+    own = {f"backedge.{name}" for name in ("_commands", "_events", "_model", "_profile", "_text")}
+    assert imported(tmp_path, "-m", "backedge", "profile", "--all", "p.py") - run - usual == own
 
-    def imported(*command):
-        done = python("-X", "importtime", "-m", "backedge", *command, "p.py", cwd=tmp_path)
-        assert done.returncode == 0 and (command == ("run",) or re.search(r" \d+:1 code that must see", done.stderr))
-        lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-        return {line.rpartition("|")[2].strip() for line in lines}
 
-    assert imported("profile", "--all") - imported("run") == {"backedge._events", "backedge._profile", "backedge._text"}
+@pytest.mark.parametrize("options", [(), ("--stdlib",)])
+def test_next_to_nothing_is_imported_for_a_run(tmp_path, options):
+    """Short programs should not pay for it, nor find in sys.modules what they did not import."""
+    (tmp_path / "p.py").write_text("print(sum(range(10)))")
+    plain = imported(tmp_path, "-c", "import runpy")
+    own = {"atexit", "backedge", "backedge._core", "backedge._run", "backedge._worker"}
+    assert imported(tmp_path, "-m", "backedge", "run", *options, "p.py") - plain <= own
 
 
 def test_lines_of_source(tmp_path, monkeypatch):

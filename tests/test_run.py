@@ -328,3 +328,39 @@ def test_the_installed_command_is_main():
     with pytest.raises(SystemExit):
         __main__.parse(["dump"])
     assert __main__.parse(["run", "-m", "a", "-m", "b"]).args == ["-m", "b"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "p.py",
+        "p.py -m x --stdlib -- y",
+        "--stdlib p.py --include x",
+        "--include a* --exclude=b p.py",
+        "--include a* --exclude b --exclude c --decorated - -",
+        "-m a -m b --stdlib",
+        "--stdlib -c text -c -m",
+        "--std p.py",
+        "-mjson.tool x",
+        "-- p.py -x",
+    ],
+)
+def test_options_of_run_mean_the_same_without_argparse(words):
+    from backedge import __main__, _commands
+
+    quick, slow = __main__._plain_run(["run", *words.split()]), _commands.parse(["run", *words.split()])
+    if quick is None:
+        assert words.startswith("-")  # left to argparse
+        return
+    for name in ("include", "exclude", "stdlib", "decorated", "script", "args"):
+        assert getattr(quick, name) == getattr(slow, name)
+    assert bool(quick.module) == bool(slow.module) and bool(quick.code) == bool(slow.code)
+
+
+@pytest.mark.parametrize("words", ["", "--include p.py", "--include", "-m", "-c", "--nothing p.py", "-x p.py"])
+def test_mistakes_are_left_to_argparse(words):
+    from backedge import __main__
+
+    assert __main__._plain_run(["run", *words.split()]) is None
+    with pytest.raises(SystemExit):
+        __main__.parse(["run", *words.split()])
