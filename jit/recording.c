@@ -40,9 +40,16 @@ uint64_t bk_recorded_us(const bk_codestate *s) {
     return now > s->rec_start_us ? now - s->rec_start_us : 0;
 }
 
+/* ends the list of the recording that s takes part in before s: in it again, s would follow itself */
+static void cut_list(const bk_codestate *s) {
+    for (bk_codestate *o = s->rec_root; o; o = o->rec_next)
+        if (o->rec_next == s) o->rec_next = NULL;
+}
+
 void bk_record_stop(bk_codestate *root) {
     bk_codestate *s = root;
     if (root->recording) bk_tell(BK_EVT_RECORDED, root->rec_for, NULL, 0);
+    if (root->rec_root != root) cut_list(root);
     while (s) {
         bk_codestate *n = s->rec_next;
         s->rec_next = NULL;
