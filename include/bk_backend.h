@@ -120,6 +120,7 @@ typedef struct {
     const int32_t *valid; /* GVALID tests *valid != 0 */
     void *undo_log;       /* BK_UNDO_BYTES for UNDOLOG; all code may share it: nothing else runs while it is in use */
     int level;            /* 0 fast compile, 1 normal, 2 hot */
+    bool frame_pointers;  /* for unwinders that have no tables of the code */
     bool want_llvm, want_asm;
     bool want_lines;  /* debug information in the object, and bk_code.lines; the code is the same */
     bool check_lines; /* compile without them too, and fail if the code is not the same */

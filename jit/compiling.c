@@ -184,6 +184,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     }
     r->build_ms = spent;
     r->level = (int)s->params.level;
+    r->frame_pointers = s->params.frame_pointers != 0;
     r->most_values = s->params.region_values;
     r->opt = (bk_optparams){
         .strip = (uint32_t)s->params.strip, .no_hoist = a->no_hoist, .disabled = (uint32_t)s->params.passes_off};

@@ -106,25 +106,34 @@ LLVMValueRef bk_lw_intrinsic(bk_lw *L, const char *name, LLVMTypeRef over, LLVMV
     return LLVMBuildCall2(L->b, LLVMIntrinsicGetType(L->cx, id, &over, 1), f, args, n, "");
 }
 
-static void add_attr(bk_lw *L, unsigned where, const char *name, uint64_t value) {
+void bk_lw_attr(bk_lw *L, LLVMValueRef f, unsigned where, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-    LLVMAddAttributeAtIndex(L->f, where, LLVMCreateEnumAttribute(L->cx, kind, value));
+    LLVMAddAttributeAtIndex(f, where, LLVMCreateEnumAttribute(L->cx, kind, value));
+}
+
+void bk_lw_unwindable(bk_lw *L, LLVMValueRef f) {
+    static const char name[] = "frame-pointer";
+    bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "nounwind", 0);
+    bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "uwtable", 2); /* unwinders get through it, at any instruction */
+    if (!L->o->frame_pointers) return;
+    LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
+                            LLVMCreateStringAttribute(L->cx, name, sizeof name - 1, "all", 3));
 }
 
 /* `home` is not noalias: residual calls read and write the frame through other pointers. The exit buffer and the
  * context are known to nobody else (helpers that use the context are given it). */
 static void function_attrs(bk_lw *L) {
-    add_attr(L, LLVMAttributeFunctionIndex, "nounwind", 0);
-    add_attr(L, LLVMAttributeFunctionIndex, "uwtable", 2); /* unwinders get through it, at any instruction */
+    bk_lw_unwindable(L, L->f);
     for (unsigned p = 1; p <= 3; p++) {
-        add_attr(L, p, "noundef", 0);
-        add_attr(L, p, "nonnull", 0);
-        add_attr(L, p, "align", 8); /* or loads from them could not be speculated */
-        if (p > 1) add_attr(L, p, "noalias", 0);
+        bk_lw_attr(L, L->f, p, "noundef", 0);
+        bk_lw_attr(L, L->f, p, "nonnull", 0);
+        bk_lw_attr(L, L->f, p, "align", 8); /* or loads from them could not be speculated */
+        if (p > 1) bk_lw_attr(L, L->f, p, "noalias", 0);
     }
-    if (L->fn->nhome) add_attr(L, 1, "dereferenceable", (uint64_t)L->fn->nhome * 8);
-    if (L->fn->nxhome + L->x.ncols) add_attr(L, 2, "dereferenceable", (uint64_t)(L->fn->nxhome + L->x.ncols) * 8);
-    add_attr(L, 3, "dereferenceable", sizeof(bk_ctx));
+    if (L->fn->nhome) bk_lw_attr(L, L->f, 1, "dereferenceable", (uint64_t)L->fn->nhome * 8);
+    if (L->fn->nxhome + L->x.ncols)
+        bk_lw_attr(L, L->f, 2, "dereferenceable", (uint64_t)(L->fn->nxhome + L->x.ncols) * 8);
+    bk_lw_attr(L, L->f, 3, "dereferenceable", sizeof(bk_ctx));
 }
 
 static void init_types(bk_lw *L) {

@@ -126,6 +126,9 @@ LLVMValueRef bk_lw_val(bk_lw *L, bk_ref r);
 LLVMBasicBlockRef bk_lw_block(bk_lw *L, const char *name);
 LLVMValueRef bk_lw_ki(bk_lw *L, int64_t v);
 LLVMValueRef bk_lw_kp(bk_lw *L, const void *p);
+void bk_lw_attr(bk_lw *L, LLVMValueRef f, unsigned where, const char *name, uint64_t value);
+/* f raises nothing through C frames, and unwinders get through it */
+void bk_lw_unwindable(bk_lw *L, LLVMValueRef f);
 LLVMValueRef bk_lw_intrinsic(bk_lw *L, const char *name, LLVMTypeRef over, LLVMValueRef *args, unsigned n);
 /* a conditional branch with weights (NULL: none); the builder goes on at `then` */
 void bk_lw_branch(bk_lw *L, LLVMValueRef cond, LLVMBasicBlockRef then, LLVMBasicBlockRef other, LLVMValueRef weights);

@@ -18,24 +18,19 @@ static bk_type letter_type(char c) {
     }
 }
 
-static void attr(bk_lw *L, LLVMValueRef f, unsigned where, const char *name, uint64_t value) {
-    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-    LLVMAddAttributeAtIndex(f, where, LLVMCreateEnumAttribute(L->cx, kind, value));
-}
-
 /* A helper that only allocates changes no memory that compiled code can name, except by its arguments (the reference
  * count of an item, the object it frees). Those that change containers or run code may write anything. */
 static void effects(bk_lw *L, LLVMValueRef f, const bk_helperinfo *h) {
-    attr(L, f, LLVMAttributeFunctionIndex, "nounwind", 0);
+    bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "nounwind", 0);
     switch (h->effect) {
-    case BK_E_PURE: attr(L, f, LLVMAttributeFunctionIndex, "memory", MEM_NONE); break;
-    case BK_E_READ: attr(L, f, LLVMAttributeFunctionIndex, "memory", MEM_READ); break;
+    case BK_E_PURE: bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "memory", MEM_NONE); break;
+    case BK_E_READ: bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "memory", MEM_READ); break;
     case BK_E_ALLOC:
-        attr(L, f, LLVMAttributeFunctionIndex, "memory", strpbrk(h->args, "CP") ? MEM_ALLOC_ARGS : MEM_ALLOC);
+        bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "memory", strpbrk(h->args, "CP") ? MEM_ALLOC_ARGS : MEM_ALLOC);
         break;
     default: return;
     }
-    attr(L, f, LLVMAttributeFunctionIndex, "willreturn", 0);
+    bk_lw_attr(L, f, LLVMAttributeFunctionIndex, "willreturn", 0);
 }
 
 static void declare(bk_lw *L, uint32_t id) {
@@ -49,8 +44,8 @@ static void declare(bk_lw *L, uint32_t id) {
     LLVMValueRef f = L->helper[id] = LLVMAddFunction(L->mod, name, L->helper_type[id]);
     effects(L, f, h);
     for (unsigned k = 0; k < n; k++)
-        if (types[k] == L->i1) attr(L, f, k + 1, "zeroext", 0); /* C's bool is a whole byte, 0 or 1 */
-    if (h->result == '1') attr(L, f, LLVMAttributeReturnIndex, "zeroext", 0);
+        if (types[k] == L->i1) bk_lw_attr(L, f, k + 1, "zeroext", 0); /* C's bool is a whole byte, 0 or 1 */
+    if (h->result == '1') bk_lw_attr(L, f, LLVMAttributeReturnIndex, "zeroext", 0);
 }
 
 /* The arguments as passed: the context where the signature says so, then args. False (failed) if they do not fit. */

@@ -49,11 +49,6 @@ static const bk_fn *find_call(const bk_lw *L, uint32_t number, const bk_ins **ca
     return NULL;
 }
 
-static void attribute(bk_lw *L, LLVMValueRef f, unsigned where, const char *name, uint64_t value) {
-    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-    LLVMAddAttributeAtIndex(f, where, LLVMCreateEnumAttribute(L->cx, kind, value));
-}
-
 static void declare(bk_lw *L, uint32_t number) {
     const bk_fn *fn = L->root->bodies[number];
     const bk_ins *call = NULL;
@@ -70,9 +65,8 @@ static void declare(bk_lw *L, uint32_t number) {
     LLVMValueRef f = L->native[number] = LLVMAddFunction(L->mod, name, L->native_type[number]);
     LLVMSetLinkage(f, LLVMInternalLinkage);
     LLVMSetFunctionCallConv(f, 8 /* fast */);
-    attribute(L, f, LLVMAttributeFunctionIndex, "nounwind", 0);
-    attribute(L, f, LLVMAttributeFunctionIndex, "uwtable", 2);
-    attribute(L, f, 1, "nonnull", 0);
+    bk_lw_unwindable(L, f);
+    bk_lw_attr(L, f, 1, "nonnull", 0);
 }
 
 void bk_native_declare(bk_lw *L) {

@@ -259,6 +259,7 @@ void bk_region_compile(bk_region *r) {
                          .valid = &r->valid,
                          .undo_log = undo_log,
                          .level = r->level,
+                         .frame_pointers = r->frame_pointers,
                          .want_llvm = bk_keep_stages >> 2 & 1,
                          .want_asm = bk_keep_stages >> 3 & 1,
                          .want_lines = bk_keep_stages >> 2 & 7 || bk_perf_wanted == BK_PERF_DUMP || bk_gdb_wanted,

@@ -21,6 +21,7 @@ typedef struct bk_region {
     bk_optparams opt;
     bk_optstats optstats;
     int level;
+    bool frame_pointers;
     int64_t most_values; /* that its exits may hand over */
     double build_ms, opt_ms;
     int failed; /* bk_abortreason of the compile, 0 none */

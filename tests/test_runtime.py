@@ -107,7 +107,7 @@ def f(n, Alarm):
             for i in range(10**9):
                 s = (s + i) & 0xFF
     except Alarm:
-        return "caught", i > 5000
+        return "caught", i > 500
     return s
 """
 
@@ -121,7 +121,7 @@ def f(n, Alarm):
     old = signal.signal(signal.SIGALRM, handler)
     try:
         for func in two_copies(source):
-            signal.setitimer(signal.ITIMER_REAL, 0.15)
+            signal.setitimer(signal.ITIMER_REAL, 0.4)
             try:
                 results.append(func(1000, Alarm))
             except Alarm:
