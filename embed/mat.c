@@ -40,14 +40,21 @@ static bool same_aux(const bk_slot *a, const bk_slot *b) {
            a->kind == BK_SK_NP || a->kind == BK_SK_COMPLEX;
 }
 
+/* One number in two slots is one object; two are two objects, though they have one value and location. */
+static bool same_value(const bk_slot *a, bk_loc la, const bk_slot *b, bk_loc lb) {
+    return a->who == b->who && !a->a == !b->a && (!a->a || a->who || la == lb);
+}
+
 static bool same_entry(const bk_slot *a, const bk_loc *la, const bk_slot *b, const bk_loc *lb) {
-    return a->kind == b->kind && same_aux(a, b) && a->nkids == b->nkids && a->sub == b->sub && !a->a == !b->a &&
-           !a->b == !b->b && !a->c == !b->c && (!a->a || la[0] == lb[0]) && (!a->b || la[1] == lb[1]) &&
+    return a->kind == b->kind && same_aux(a, b) && a->nkids == b->nkids && a->sub == b->sub &&
+           same_value(a, la[0], b, lb[0]) && !a->b == !b->b && !a->c == !b->c && (!a->b || la[1] == lb[1]) &&
            (!a->c || la[2] == lb[2]);
 }
 
 /* equal slots are in the same chain */
-static unsigned chain_of(const bk_slot *s, const bk_loc *l) { return (s->a ? (uint32_t)l[0] : s->nkids) & 63; }
+static unsigned chain_of(const bk_slot *s, const bk_loc *l) {
+    return (s->who ? s->who : s->a ? (uint32_t)l[0] : s->nkids) & 63;
+}
 
 /* the object that this exit already made of an equal slot; NULL. One value in two slots must be one object. */
 static PyObject *made_before(const bk_mat *m) {
@@ -57,7 +64,9 @@ static PyObject *made_before(const bk_mat *m) {
         const bk_slot *s = m->made[i].slot;
         const bk_loc *l = m->made[i].loc;
         uint32_t k = 0, n = 1;
-        if (s->kind != m->slot->kind || (s->a && l[0] != m->loc[0]) || !same_entry(s, l, m->slot, m->loc)) continue;
+        if (s->kind != m->slot->kind || s->who != m->slot->who) continue;
+        if (s->who && s->a) return m->made[i].obj; /* neither has a box yet */
+        if (!same_entry(s, l, m->slot, m->loc)) continue;
         if (s->nkids) n = extent(s);
         while (++k < n && same_entry(s + k, l + 3 * k, m->slot + k, m->loc + 3 * k)) {}
         if (k >= n) return m->made[i].obj;

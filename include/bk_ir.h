@@ -180,7 +180,15 @@ typedef struct {
     uint16_t nkids; /* slots that follow and belong to this one */
     uint32_t sub;
     bk_ref a, b, c;
+    uint32_t who; /* numbers, tuples: slots of equal ones hold one object, where they have no box, others two, even
+                     where the value is one after merging; 0: not known, the values tell. Not in the text form */
 } bk_slot;
+
+/* the operand that is a value's box, where there is one */
+static inline bool bk_box_in_b(const bk_slot *s) {
+    return s->kind == BK_SK_I64 || s->kind == BK_SK_F64 || s->kind == BK_SK_BOOL || s->kind == BK_SK_CHR;
+}
+static inline bool bk_box_in_c(const bk_slot *s) { return s->kind == BK_SK_NP || s->kind == BK_SK_COMPLEX; }
 
 /* What becomes of the result of an inlined function: name, how the text form of IR says it. What the instruction that
  * waits in the caller does beyond that with its result (drops it, negates it) it does by itself. */

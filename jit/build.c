@@ -253,6 +253,7 @@ static int attempt(bk_builder *b) {
     while (flow_next(b)) build_block(b);
     check_headers(b);
     if (b->body) bk_body_check(b);
+    bk_settle_identity(b);
     if (b->fn->oom) bk_abort(b, BK_AB_MEMORY);
     b->bodies->built += b->fn->nins;
     return 0;

@@ -53,7 +53,7 @@ typedef struct bk_val {
     uint32_t obj;   /* iterators: home slot + 1 of the iterator object, 0 none exists */
     struct bk_val *kids;
     const uint16_t *where; /* V_INST: each attribute's place: number of the inline value, or offset of the slot */
-    uint32_t vid;          /* V_INST: its identity */
+    uint32_t vid;          /* V_INST: its identity; V_TUPLE: the same, 0 where states met since it was made */
     uint32_t mod_snap, mod_effects, mod_pc; /* modular: the state before, effects by then, where it began */
 } bk_val;
 
@@ -269,6 +269,7 @@ bk_ref placed(bk_builder *b, bk_ref r);                  /* r, new, belongs to t
 bk_ref guard_by(bk_builder *b, bk_ref r, uint32_t snap); /* r leaves by this snapshot */
 bool is_const(const bk_builder *b, bk_ref r, bk_op op);  /* op: which kind of constant */
 bool is_constant(const bk_builder *b, bk_ref r);         /* of a number */
+bk_ref renamed(bk_builder *b, bk_ref num);               /* the same value, as a new object */
 bk_ref E(bk_builder *b, bk_op op, bk_ref x, bk_ref y);
 bk_ref Et(bk_builder *b, bk_op op, bk_type t, bk_ref x, bk_ref y, bk_ref z);
 bk_ref Eimm(bk_builder *b, bk_op op, bk_ref x, int64_t imm);
@@ -350,6 +351,7 @@ void apply_seen(bk_builder *b, bk_val *v, const bk_prof *p);
 bk_prof *prof(bk_builder *b);
 const bk_insn *insn(bk_builder *b);
 
+void bk_settle_identity(bk_builder *b); /* build_who.c: the function is built; which slots are one number */
 /* build_share.c: one number is one object */
 bool bk_has_copy(bk_builder *b, const bk_val *v); /* the number stands in another place that is looked at again */
 bool bk_stands_elsewhere(bk_builder *b, const bk_val *v); /* in any place */

@@ -46,7 +46,7 @@ static bool number_attr(bk_builder *b, bk_val *o, bk_obj *name, bool method, bk_
     bool exact_int = o->type == bk_types.t_int, integer = exact_int || o->type == bk_types.t_bool;
     if (o->type == bk_types.t_complex && (real || imag)) {
         bk_ref re = unbox(b, o);
-        *out = v_num(bk_types.t_float, real ? re : o->num2);
+        *out = v_num(bk_types.t_float, renamed(b, real ? re : o->num2));
     } else if ((o->type == bk_types.t_float && real) || (exact_int && (real || bk_py_str_is(name, "numerator")))) {
         *out = *o; /* the object itself */
         if (o->own == O_OWNED) o->own = O_NONE;

@@ -67,7 +67,7 @@ static bool builtin_complex(bk_builder *b, const bk_call *c) {
     if (c->n == 0 || c->n > 2) return false;
     for (uint32_t i = 0; i < c->n; i++)
         if (!is_python_real(&c->args[i])) return false;
-    *c->out = v_num(bk_types.t_complex, np_double(b, &c->args[0]));
+    *c->out = v_num(bk_types.t_complex, renamed(b, np_double(b, &c->args[0])));
     c->out->num2 = c->n == 2 ? np_double(b, &c->args[1]) : KF(b, 0);
     return true;
 }
@@ -81,7 +81,7 @@ static bool builtin_abs(bk_builder *b, const bk_call *c) {
     switch (np_kind_of(v)) {
     case NK_BOOL: return py && call_int(c, np_int(b, v));
     case NK_INT: return call_number(c, v->type, int_magnitude(b, unbox(b, v), py ? 64 : np_dtypes[tn].bits));
-    case NK_UINT: return call_number(c, v->type, unbox(b, v));
+    case NK_UINT: return call_number(c, v->type, renamed(b, unbox(b, v)));
     default: return call_number(c, v->type, E(b, BK_FABS, unbox(b, v), 0));
     }
 }
@@ -283,7 +283,7 @@ static bool builtin_enumerate(bk_builder *b, const bk_call *c) {
     bk_val *it = alloc(b, sizeof *it);
     if (!iterator(b, &c->args[0], it)) return false;
     if (c->args[0].own == O_OWNED) c->args[0].own = O_NONE;
-    *c->out = (bk_val){.kind = V_ENUM, .type = bk_types.t_enumerate, .num = start, .nkids = 1, .kids = it};
+    *c->out = (bk_val){.kind = V_ENUM, .type = bk_types.t_enumerate, .num = renamed(b, start), .nkids = 1, .kids = it};
     return true;
 }
 
@@ -396,7 +396,7 @@ static bool real_conjugate(bk_builder *b, const bk_call *c) {
 
 static bool complex_conjugate(bk_builder *b, const bk_call *c) {
     if (c->n != 1 || c->args[0].kind != V_VAL || c->args[0].type != bk_types.t_complex) return false;
-    *c->out = v_num(bk_types.t_complex, unbox(b, c->args));
+    *c->out = v_num(bk_types.t_complex, renamed(b, unbox(b, c->args)));
     c->out->num2 = E(b, BK_FNEG, c->args[0].num2, 0);
     return true;
 }

@@ -64,6 +64,12 @@ bool is_constant(const bk_builder *b, bk_ref r) {
     return op == BK_K_I64 || op == BK_K_F64 || op == BK_K_I1 || op == BK_K_F32;
 }
 
+/* A number is known by its instruction: a new object of the value of another is another instruction. */
+bk_ref renamed(bk_builder *b, bk_ref num) {
+    if (is_constant(b, num)) return num;
+    return Et(b, BK_SELECT, (bk_type)b->fn->ins[num].type, bk_kb(b->fn, true), num, num);
+}
+
 void guard(bk_builder *b, bk_ref cond, bk_guardkind kind) {
     if (is_const(b, cond, BK_K_I1)) {
         if (b->fn->ins[cond].imm) return;
@@ -116,7 +122,8 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
         break;
     case V_TUPLE:
     case V_SLICE:
-        add_slot(b, (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids});
+        add_slot(b,
+                 (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids, .who = v->vid});
         for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
         return;
     case V_INST: {
@@ -169,6 +176,7 @@ static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
             s = (bk_slot){
                 .kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
         s.aux = v->own == O_OWNED; /* box, where there is one, is owned by the value */
+        if (!is_constant(b, v->num)) s.who = v->num;
     }
     add_slot(b, s);
 }

@@ -11,7 +11,7 @@ static bool call_type(bk_builder *b, const bk_call *c, int tn) {
     bk_ref re, im;
     if (tn >= NP_FAST || np_dtypes[tn].kind == NK_NONE || c->n > 1 || !is_number(v)) return false;
     if (!np_convert(b, v, tn, &re, &im)) return false;
-    *c->out = v_num(bk_types.np_scalar[tn], re);
+    *c->out = v_num(bk_types.np_scalar[tn], renamed(b, re));
     c->out->num2 = im;
     return true;
 }
@@ -66,7 +66,7 @@ static bool call_absolute(bk_builder *b, const bk_call *c) {
     if (kind != NK_INT && kind != NK_UINT) return false;
     if (tn < 0) tn = NP_LONG;
     bk_ref n = np_int(b, c->args);
-    if (kind == NK_UINT) return give(c, tn, n);
+    if (kind == NK_UINT) return give(c, tn, renamed(b, n));
     guard(b, E(b, BK_NE, n, KI(b, (int64_t)(UINT64_MAX << (np_dtypes[tn].bits - 1)))), BK_G_OVERFLOW);
     return give(c, tn, Et(b, BK_SELECT, BK_I, E(b, BK_LT, n, KI(b, 0)), E(b, BK_SUB, KI(b, 0), n), n));
 }

@@ -198,7 +198,7 @@ static bk_ref int_shift(bk_builder *b, int op, bk_ref p, bk_ref q, int tn) {
 static bk_ref int_power(bk_builder *b, bk_ref p, bk_ref q, int tn) {
     int64_t k;
     if (konst_int(b, q, &k) && k >= 0 && k <= 4) {
-        bk_ref r = k ? p : KI(b, 1);
+        bk_ref r = k == 0 ? KI(b, 1) : k == 1 ? renamed(b, p) : p;
         for (int64_t i = 1; i < k; i++) r = E(b, BK_MUL, r, p);
         return wrapped(b, r, tn);
     }

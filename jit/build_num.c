@@ -127,7 +127,7 @@ static bk_ref int_rshift(bk_builder *b, bk_ref x, bk_ref y) {
 static bk_ref int_pow(bk_builder *b, bk_ref x, bk_ref y) {
     int64_t k;
     if (konst_int(b, y, &k) && k >= 0 && k <= 4) {
-        bk_ref r = k == 0 ? KI(b, 1) : x;
+        bk_ref r = k == 0 ? KI(b, 1) : k == 1 ? renamed(b, x) : x;
         for (int64_t i = 1; i < k; i++) r = Eguarded(b, BK_MULOV, r, x, BK_G_OVERFLOW);
         return r;
     }

@@ -602,7 +602,7 @@ static void op_build_tuple(bk_builder *b, const bk_insn *in) {
         build_generic(b);
         return;
     }
-    bk_val t = {.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)in->arg};
+    bk_val t = {.kind = V_TUPLE, .type = bk_types.t_tuple, .nkids = (uint8_t)in->arg, .vid = ++b->nvid};
     t.kids = alloc(b, (size_t)in->arg * sizeof *t.kids);
     for (uint32_t i = 1; i <= (uint32_t)in->arg; i++) {
         const bk_val *v = top(b, i);

@@ -64,7 +64,7 @@ static bk_val made_of(bk_builder *b, bk_val v, bk_finish finish) {
     case BK_FIN_LENGTH:
         num = unbox(b, &v); /* an int of its own */
         release(b, &v);
-        return v_num(bk_types.t_int, num);
+        return v_num(bk_types.t_int, renamed(b, num));
     case BK_FIN_TRUTH:
     case BK_FIN_BOOL:
         num = unbox(b, &v);

@@ -195,7 +195,7 @@ bool build_store_subscr(bk_builder *b, bk_val *o, bk_val *key, bk_val *v) {
 static bool range_by_steps(bk_builder *b, bk_val *o, bk_val *out) {
     bk_ref start = unbox(b, &o->kids[0]), stop = unbox(b, &o->kids[1]), step = unbox(b, &o->kids[2]);
     guard(b, CALLH(b, BK_H_range_fits, start, stop, step), BK_G_RANGE);
-    *out = (bk_val){.kind = V_RANGEIT, .num = start, .nkids = 1, .kids = alloc(b, sizeof *out)};
+    *out = (bk_val){.kind = V_RANGEIT, .num = renamed(b, start), .nkids = 1, .kids = alloc(b, sizeof *out)};
     out->num2 = CALLH(b, BK_H_range_end, start, stop, step);
     out->kids[0] = v_num(bk_types.t_int, step);
     return true;
@@ -213,7 +213,7 @@ static bool range_iter(bk_builder *b, bk_val *o, bk_val *out) {
         n = Et(b, BK_SELECT, BK_I, E(b, BK_GT, n, KI(b, 0)), n, KI(b, 0));
         end = Eguarded(b, BK_ADDOV, start, Eguarded(b, BK_MULOV, n, KI(b, step), BK_G_OVERFLOW), BK_G_OVERFLOW);
     }
-    *out = (bk_val){.kind = V_RANGEIT, .num = start, .num2 = end, .step = step};
+    *out = (bk_val){.kind = V_RANGEIT, .num = renamed(b, start), .num2 = end, .step = step};
     return true;
 }
 

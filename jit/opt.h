@@ -64,13 +64,12 @@ bool bk_droppable(const bk_fn *f, bk_ref r);
 /* may be computed where the original would not have been: cannot trap, reads no memory */
 bool bk_speculatable(const bk_fn *f, bk_ref r);
 
-static inline bool bk_is_ki(const bk_fn *f, bk_ref r) { return f->ins[r].op == BK_K_I64; }
+/* Slot i of that frame where all these snapshots, of one shape, become one: two slots are one number if they are in
+ * each of them. */
+#define BK_WHO_MERGED (UINT32_C(1) << 31) /* beside its place: none of the builder's */
+uint32_t bk_merged_who(const bk_fn *f, const uint32_t *snaps, uint32_t n, uint32_t frame, uint32_t i);
 
-/* the operand that is a value's box, where there is one */
-static inline bool bk_box_in_b(const bk_slot *s) {
-    return s->kind == BK_SK_I64 || s->kind == BK_SK_F64 || s->kind == BK_SK_BOOL || s->kind == BK_SK_CHR;
-}
-static inline bool bk_box_in_c(const bk_slot *s) { return s->kind == BK_SK_NP || s->kind == BK_SK_COMPLEX; }
+static inline bool bk_is_ki(const bk_fn *f, bk_ref r) { return f->ins[r].op == BK_K_I64; }
 
 /* ---- passes, one file each ------------------------------------------------------------------------------------ */
 bool bk_pass_latch(bk_opt *o);

@@ -101,7 +101,8 @@ static bk_ref merged_operand(merge *x, uint32_t frame, uint32_t i, int which) {
 static uint32_t merged_snapshot(merge *x) {
     bk_fn *f = x->f;
     bk_snap s = f->snaps[f->ins[x->poll[0]].snap];
-    uint32_t first = f->nsframes;
+    uint32_t first = f->nsframes, from[MAX_EDGES];
+    for (uint32_t k = 0; k < x->n; k++) from[k] = f->ins[x->poll[k]].snap;
     if (!bk_grow(f, (void **)&f->sframes, &f->sfcap, first + s.nframes, sizeof *f->sframes)) return 0;
     f->nsframes += s.nframes;
     for (uint32_t i = 0; i < s.nframes; i++) {
@@ -113,6 +114,7 @@ static uint32_t merged_snapshot(merge *x) {
             t.a = merged_operand(x, i, k, 0);
             t.b = merged_operand(x, i, k, 1);
             t.c = merged_operand(x, i, k, 2);
+            t.who = bk_merged_who(f, from, x->n, i, k);
             f->slots[fr.first + k] = t;
         }
         f->nslots += fr.nslots;

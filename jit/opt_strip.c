@@ -160,8 +160,10 @@ static bool chunk_snapshot(strip *x, uint32_t es, uint32_t qs) {
         uint32_t e = fr.first, q = f->sframes[f->snaps[qs].frame + i].first;
         fr.first = f->nslots;
         if (!bk_grow(f, (void **)&f->slots, &f->scap, f->nslots + fr.nslots + 1, sizeof *f->slots)) return false;
-        for (uint32_t k = 0; k < fr.nslots; k++)
+        for (uint32_t k = 0; k < fr.nslots; k++) {
             if (!pair_slot(x, f->slots[e + k], f->slots[q + k], &f->slots[fr.first + k])) return false;
+            f->slots[fr.first + k].who = bk_merged_who(f, (uint32_t[]){es, qs}, 2, i, k);
+        }
         f->nslots += fr.nslots;
         f->sframes[first + i] = fr;
     }

@@ -145,3 +145,30 @@ bk_ref bk_emit_guard(bk_fn *f, bk_blk b, bk_op op, bk_ref a, bk_ref c, uint32_t 
     f->ins[r].flags |= BK_F_HOISTED;
     return r;
 }
+
+static const bk_slot *slot_at(const bk_fn *f, uint32_t snap, uint32_t frame, uint32_t i) {
+    return &f->slots[f->sframes[f->snaps[snap].frame + frame].first + i];
+}
+
+static bool same_number(const bk_fn *f, const uint32_t *snaps, uint32_t n, uint32_t frame, uint32_t i, uint32_t frame2,
+                        uint32_t i2) {
+    for (uint32_t k = 0; k < n; k++)
+        if (slot_at(f, snaps[k], frame, i)->who != slot_at(f, snaps[k], frame2, i2)->who) return false;
+    return true;
+}
+
+uint32_t bk_merged_who(const bk_fn *f, const uint32_t *snaps, uint32_t n, uint32_t frame, uint32_t i) {
+    uint32_t one = slot_at(f, snaps[0], frame, i)->who, at = 1;
+    bool same = !(one & BK_WHO_MERGED);
+    for (uint32_t k = 0; k < n; k++) {
+        if (!slot_at(f, snaps[k], frame, i)->who) return 0;
+        same &= slot_at(f, snaps[k], frame, i)->who == one;
+    }
+    if (same) return one;
+    for (uint32_t g = 0; g <= frame; g++) {
+        uint32_t end = g < frame ? f->sframes[f->snaps[snaps[0]].frame + g].nslots : i;
+        for (uint32_t s = 0; s < end; s++, at++)
+            if (same_number(f, snaps, n, g, s, frame, i)) return BK_WHO_MERGED | at;
+    }
+    return BK_WHO_MERGED | at;
+}
