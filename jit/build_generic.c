@@ -45,15 +45,18 @@ void finish_operands(bk_builder *b, uint32_t n, bk_ref result) {
     flow_continue(b, insn(b)->next);
 }
 
+/* The n operands on top are boxed and any code may run now; false: the instruction is left to the interpreter. */
+static bool residual_begin(bk_builder *b, uint32_t n) {
+    if (box_operands(b, n)) unknown_begin(b);
+    else if (!b->ended) leave(b, BK_G_NYI);
+    return !b->ended;
+}
+
 /* a helper with the n operands on top as its arguments; it gives a new reference */
 static void gives(bk_builder *b, bk_helper h, uint32_t n, bool has_imm, int64_t imm) {
     bk_ref a[8];
     uint32_t k = 0;
-    if (!box_operands(b, n)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, n)) return;
     for (uint32_t i = n; i > 0; i--) a[k++] = opnd(b, i);
     if (has_imm) a[k++] = KI(b, imm);
     bk_ref r = Ecall(b, h, k, a);
@@ -65,11 +68,7 @@ static void gives(bk_builder *b, bk_helper h, uint32_t n, bool has_imm, int64_t 
 static void does(bk_builder *b, bk_helper h, uint32_t n, const uint8_t *order, bk_obj *name) {
     bk_ref a[8];
     uint32_t k = 0;
-    if (!box_operands(b, n)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, n)) return;
     for (; order[k]; k++) a[k] = order[k] == 9 ? KP(b, name) : opnd(b, order[k]);
     raise_if_neg(b, Ecall(b, h, k, a));
     finish_operands(b, n, 0);
@@ -210,11 +209,7 @@ static void generic_branch(bk_builder *b) {
 static void generic_foriter(bk_builder *b) {
     const bk_insn *in = insn(b);
     uint32_t target = (uint32_t)in->target;
-    if (!box_operands(b, 1)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 1)) return;
     bk_ref r = CALLH(b, BK_H_iternext, opnd(b, 1));
     bk_blk none = flow_split(b, E(b, BK_NE, r, KP(b, NULL)), false), go = b->st.blk;
     bk_aside body = flow_aside(b, none, go);
@@ -258,11 +253,7 @@ static void load_global(bk_builder *b, const bk_insn *in) {
 
 static void load_attr(bk_builder *b, const bk_insn *in) {
     bk_obj *name = TOPF(b)->ci->names[in->arg];
-    if (!box_operands(b, 1)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 1)) return;
     /* for a call, too, the bound attribute: the same but for a bound method that nobody sees */
     bk_ref r = CALLH(b, BK_H_getattr, opnd(b, 1), KP(b, name));
     raise_if_null(b, r);
@@ -285,11 +276,7 @@ static void unpack(bk_builder *b, uint32_t n) {
 }
 
 static void contains(bk_builder *b, const bk_insn *in) {
-    if (!box_operands(b, 2)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 2)) return;
     bk_ref r = CALLH(b, BK_H_contains, opnd(b, 1), opnd(b, 2));
     raise_if_neg(b, r);
     drop_operands(b, 2);
@@ -298,11 +285,7 @@ static void contains(bk_builder *b, const bk_insn *in) {
 }
 
 static void compare_bool(bk_builder *b, const bk_insn *in) {
-    if (!box_operands(b, 2)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 2)) return;
     bk_ref r = CALLH(b, BK_H_compare_bool, opnd(b, 2), opnd(b, 1), KI(b, in->arg));
     raise_if_neg(b, r);
     drop_operands(b, 2);
@@ -311,22 +294,14 @@ static void compare_bool(bk_builder *b, const bk_insn *in) {
 }
 
 static void format_simple(bk_builder *b) {
-    if (!box_operands(b, 1)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 1)) return;
     bk_ref r = CALLH(b, BK_H_format, opnd(b, 1), KP(b, NULL));
     raise_if_null(b, r);
     finish_operands(b, 1, r);
 }
 
 static void convert_simple(bk_builder *b, int64_t how) {
-    if (!box_operands(b, 1)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 1)) return;
     bk_ref r = CALLH(b, BK_H_convert_format, opnd(b, 1), KP(b, NULL), KI(b, how));
     raise_if_null(b, r);
     finish_operands(b, 1, r);
@@ -343,11 +318,7 @@ static void format_value(bk_builder *b, const bk_insn *in) {
 
 static void call_ex(bk_builder *b, const bk_insn *in) {
     uint32_t kw = (uint32_t)in->arg & 1;
-    if (!box_operands(b, 3 + kw)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 3 + kw)) return;
     bk_ref callable = opnd(b, bk_py->null_first ? 2 + kw : 3 + kw);
     bk_ref r = CALLH(b, BK_H_call_ex, callable, opnd(b, 1 + kw), kw ? opnd(b, 1) : KP(b, NULL));
     raise_if_null(b, r);
@@ -355,22 +326,14 @@ static void call_ex(bk_builder *b, const bk_insn *in) {
 }
 
 static void import_name(bk_builder *b, const bk_insn *in) {
-    if (!box_operands(b, 2)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 2)) return;
     bk_ref r = CALLH(b, BK_H_import_name, KP(b, TOPF(b)->ci->names[in->arg]), opnd(b, 1), opnd(b, 2));
     raise_if_null(b, r);
     finish_operands(b, 2, r);
 }
 
 static void super_attr(bk_builder *b, const bk_insn *in) {
-    if (!box_operands(b, 3)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 3)) return;
     bk_ref r = CALLH(b, BK_H_super_attr, opnd(b, 3), opnd(b, 2), opnd(b, 1), KP(b, TOPF(b)->ci->names[in->arg]),
                      KI(b, (in->arg2 & 2) != 0));
     raise_if_null(b, r);
@@ -379,11 +342,7 @@ static void super_attr(bk_builder *b, const bk_insn *in) {
 }
 
 static void before_with(bk_builder *b) {
-    if (!box_operands(b, 1)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, 1)) return;
     bk_ref r = CALLH(b, BK_H_before_with, opnd(b, 1));
     raise_if_null(b, r);
     bk_ref leaves = CALLH(b, BK_H_arg_get, KI(b, 0));
@@ -412,11 +371,7 @@ static void unpack_ex(bk_builder *b, const bk_insn *in) {
 /* the function is new: what it is given here is seen by nobody else */
 static void make_function(bk_builder *b, const bk_insn *in) {
     uint32_t n = 1 + (uint32_t)__builtin_popcount((unsigned)in->arg);
-    if (!box_operands(b, n)) {
-        if (!b->ended) leave(b, BK_G_NYI);
-        return;
-    }
-    unknown_begin(b);
+    if (!residual_begin(b, n)) return;
     bk_ref f = CALLH(b, BK_H_make_function, opnd(b, 1));
     raise_if_null(b, f);
     for (uint32_t bit = 8, k = 2; bit; bit >>= 1)
