@@ -23,20 +23,33 @@ int bk_codeinfo_init(void) {
     return -1;
 }
 
+/* A code object's extras, as CPython keeps them. */
+typedef struct {
+    Py_ssize_t size;
+    void *slots[1];
+} extras;
+
+/* The array is made as long as is needed, and not for all slots in use, as CPython would make it: it calls the free
+ * functions of all slots that are there, also of empty ones, and a tool's function may not expect to be called for
+ * code that the tool has nothing with, or be callable any more. */
+static bool make_room(PyCodeObject *co) {
+    extras *e = co->co_extra;
+    Py_ssize_t i = e ? e->size : 0;
+    if (i > extra_index) return true;
+    e = PyMem_Realloc(e, sizeof *e + (size_t)extra_index * sizeof e->slots[0]);
+    if (!e) return false;
+    for (e->size = extra_index + 1; i < e->size; i++) e->slots[i] = NULL;
+    co->co_extra = e;
+    return true;
+}
+
 static bk_extra *extra_of(bk_obj *code, bool make) {
-    void *p = NULL;
-    if (PyUnstable_Code_GetExtra((PyObject *)code, extra_index, &p) < 0) {
-        PyErr_Clear();
-        return NULL;
-    }
-    if (p || !make) return p;
-    p = PyMem_RawCalloc(1, sizeof(bk_extra));
-    if (p && PyUnstable_Code_SetExtra((PyObject *)code, extra_index, p) < 0) {
-        PyErr_Clear();
-        PyMem_RawFree(p);
-        p = NULL;
-    }
-    return p;
+    PyCodeObject *co = (PyCodeObject *)code;
+    extras *e = co->co_extra;
+    bk_extra *x = e && e->size > extra_index ? e->slots[extra_index] : NULL;
+    if (x || !make || !make_room(co) || !(x = PyMem_RawCalloc(1, sizeof *x))) return x;
+    e = co->co_extra;
+    return e->slots[extra_index] = x;
 }
 
 bk_codeinfo *bk_py_codeinfo(bk_obj *code) {

@@ -969,3 +969,29 @@ def test_strings_that_grow_beyond_memory_raise(tmp_path):
     (tmp_path / "p.py").write_text(GROWING)
     done = python(tmp_path / "p.py", cwd=tmp_path)
     assert done.stdout.splitlines() == ["compiled compiled", "outer 8", "called 14"], done.stderr
+
+
+def test_other_tools_extras_of_code_are_their_own(run_python):
+    """A free function that somebody asked for, of something kept with code objects, is not called for our code."""
+    done = run_python(
+        text="""
+import ctypes, gc
+import backedge
+
+calls = []
+free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(calls.append)
+api = ctypes.pythonapi
+index = api.PyUnstable_Eval_RequestCodeExtraIndex(free)
+for theirs in (0, 1):
+    space = {}
+    exec("def f(n):\\n    for i in range(n): n += i\\n    return n", space)
+    f = backedge.jit(sync=1, threshold=3)(space["f"])
+    if theirs:
+        assert api.PyUnstable_Code_SetExtra(ctypes.py_object(f.__code__), index, ctypes.c_void_p(7)) == 0
+    assert f(100) == 5050 and backedge.explain(f).loops[0]["state"] == "compiled"
+    del f, space
+    gc.collect()
+    print(calls)
+""",
+    )
+    assert done.stdout == "[]\n[7]\n"
