@@ -21,7 +21,7 @@ typedef struct {
     uint32_t *nodes;  /* of phis, in order of their blocks */
     uint32_t *now;    /* in that order: what `same` becomes */
     uint32_t *bucket; /* hash table of nodes */
-    uint32_t nnodes, mask;
+    uint32_t nnodes;
 } identities;
 
 static uint32_t node(bk_ref num, int how) { return num << 1 | (uint32_t)how; }
@@ -72,18 +72,33 @@ static bool alike(const identities *x, uint32_t p, uint32_t q) {
     return true;
 }
 
-/* tells phis apart by what is known of their arguments; how many different ones there are */
-static uint32_t refine(identities *x) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i <= x->mask; i++) x->bucket[i] = 0;
-    for (uint32_t i = 0; i < x->nnodes; i++) {
-        uint32_t at = hash(x, x->nodes[i]) & x->mask;
-        while (x->bucket[at] && !alike(x, x->nodes[i], x->bucket[at])) at = (at + 1) & x->mask;
-        if (!x->bucket[at]) x->bucket[at] = x->nodes[i], n++;
+/* tells the phis of one block apart by what is known of their arguments; did that tell anything new? */
+static bool refine_block(identities *x, uint32_t from, uint32_t to) {
+    uint32_t mask = 1;
+    bool changed = false;
+    while (mask < 2 * (to - from)) mask = mask * 2 + 1;
+    for (uint32_t i = 0; i <= mask; i++) x->bucket[i] = 0;
+    for (uint32_t i = from; i < to; i++) {
+        uint32_t at = hash(x, x->nodes[i]) & mask;
+        while (x->bucket[at] && !alike(x, x->nodes[i], x->bucket[at])) at = (at + 1) & mask;
+        if (!x->bucket[at]) x->bucket[at] = x->nodes[i];
         x->now[i] = x->bucket[at];
     }
-    for (uint32_t i = 0; i < x->nnodes; i++) x->same[x->nodes[i]] = x->now[i];
-    return n;
+    for (uint32_t i = from; i < to; i++) {
+        changed |= x->same[x->nodes[i]] != x->now[i];
+        x->same[x->nodes[i]] = x->now[i];
+    }
+    return changed;
+}
+
+static bool refine(identities *x) {
+    bool changed = false;
+    for (uint32_t from = 0, to; from < x->nnodes; from = to) {
+        bk_blk block = x->fn->ins[x->nodes[from] >> 1].block;
+        for (to = from + 1; to < x->nnodes && x->fn->ins[x->nodes[to] >> 1].block == block;) to++;
+        if (to > from + 1) changed |= refine_block(x, from, to);
+    }
+    return changed;
 }
 
 static void pair(identities *x, const bk_vslot *s) {
@@ -130,13 +145,14 @@ static void find_phis(bk_builder *b, identities *x) {
 static bk_ref box_in(const bk_slot *s) { return bk_box_in_c(s) ? s->c : bk_box_in_b(s) ? s->b : 0; }
 
 void bk_settle_identity(bk_builder *b) {
-    identities x = {.fn = b->fn, .mask = 1};
+    identities x = {.fn = b->fn};
+    uint32_t mask = 1;
     find_boxes(b, &x);
     find_phis(b, &x);
-    while (x.mask < 2 * x.nnodes) x.mask = x.mask * 2 + 1;
-    x.bucket = alloc(b, (x.mask + 1) * sizeof *x.bucket);
+    while (mask < 2 * x.nnodes) mask = mask * 2 + 1;
+    x.bucket = alloc(b, (mask + 1) * sizeof *x.bucket);
     x.now = alloc(b, (x.nnodes + 1) * sizeof *x.now);
-    for (uint32_t n = 0, more; (more = refine(&x)) > n;) n = more;
+    while (refine(&x)) {}
     for (uint32_t i = 0; i < b->fn->nslots; i++) {
         bk_slot *s = &b->fn->slots[i];
         if (s->who && s->kind != BK_SK_TUPLE && s->kind != BK_SK_SLICE) s->who = who(&x, s->a, box_in(s));
