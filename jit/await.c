@@ -7,7 +7,9 @@
 #include "driver.h"
 #include "profit.h"
 
-enum { PART = 10 };                          /* of the time left that is waited at most */
+enum { ROUNDS = 2 };                   /* that are waited for */
+enum { FEW = 8, MANY = 50, LONG = 4 }; /* items left of the loop that comes round; per round, to wait for longer */
+enum { PART = 10 };                    /* of the time left that is waited at most */
 enum { LEAST_US = 10000, MOST_US = 100000 }; /* a usual compile; the longest wait */
 enum { MOST_ADDED_US = 1000000 };            /* estimates are rough */
 
@@ -44,23 +46,36 @@ static const bk_anchor *around(const bk_anchor *a, uint32_t size) {
     return found;
 }
 
-/* How long interpreting the rest of the nest may take, by how long iterations took while recording, half of which
- * recording may have cost itself. A loop that was not seen to iterate takes as long each time as the rest of the one
- * inside. */
+/* How long interpreting the rest of the nest may take, as far as it has no code, by how long iterations took while
+ * recording, a small part of which recording costs itself. A loop that was not seen to iterate takes as long each time
+ * as the one inside: for what is left of it, or what was seen of it. */
 static double left_us(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
-    double us = 0;
+    double us = 0, inside = 0;
     uint32_t size = 0;
     for (const bk_anchor *o; (o = around(a, size)); size = bk_body_size(o->of->flow, (uint32_t)o->header)) {
-        double each = o->rec_visits < 2 ? us : (double)rec_us / o->rec_visits / 2;
-        double all = each * (double)items_left(o->of, o->header, f);
+        if (o != a && o->region) break;
+        double each = o->rec_visits < 2 ? inside : (double)rec_us / o->rec_visits;
+        double left = (double)items_left(o->of, o->header, f), all = each * left;
         if (all > us && !breaks(o->of, (uint32_t)o->header)) us = all;
+        inside = each * (left > o->rec_visits ? left : o->rec_visits);
     }
     return us;
 }
 
+bool bk_round_soon(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
+    const bk_anchor *o = around(a, bk_body_size(a->of->flow, (uint32_t)a->header));
+    if (!o || o->rec_visits >= ROUNDS || o->region || o->job) return false;
+    int64_t items = items_left(o->of, o->header, f), rounds = ROUNDS - o->rec_visits;
+    double most = 2 * (double)a->of->params.record_wait_us * bk_body_size(a->of->flow, (uint32_t)o->header);
+    double left = (double)items_left(a->of, a->header, f), seen = (double)a->rec_visits / (o->rec_visits + 1);
+    double round_us = (double)a->rec_gap_us * (left > seen ? left : seen); /* the first ones took longer */
+    double us = (double)rec_us + round_us * (double)rounds;
+    return items >= FEW && (us < most || (us < LONG * most && items > MANY * rounds));
+}
+
 void bk_await(bk_anchor *a, bk_frame *f) {
     if (!a->job || a->header < 0 || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
-    if (a->of->params.sync || bk_profit_doubtful(a->job->fn)) return;
+    if (a->of->params.sync || a->job->doubtful) return;
     double rest = left_us(a, f, bk_recorded_us(a->of)), us = rest / PART;
     if (us < LEAST_US) return;
     /* what is left to run pays for this compile, and for others as if it had been interpreted */

@@ -359,6 +359,9 @@ bool bk_reuse_box(bk_builder *b, bk_val *v);              /* this instruction ma
 void bk_note_box(bk_builder *b, const bk_val *was, bk_ref box); /* a box was made of it */
 void bk_share_boxes(bk_builder *b); /* at an effect: other copies of the numbers take their boxes */
 
+/* build_side.c: is the side of a branch at pc, where recording has never been, arithmetic of known types? */
+bool side_needs_no_profile(bk_builder *b, uint32_t pc);
+
 /* build_flow.c: versions, merges, branches */
 void flow_goto(bk_builder *b, uint32_t pc, bool back); /* ends the block: go on at pc */
 void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false, uint32_t n_true, uint32_t n_false);

@@ -716,6 +716,8 @@ void flow_branch(bk_builder *b, bk_ref cond, uint32_t pc_true, uint32_t pc_false
     bk_blk at = b->st.blk;
     const bk_prof *pr = TOPF(b)->prof;
     bool seen_true = n_true || pr[pc_true].visits, seen_false = n_false || pr[pc_false].visits;
+    if (!seen_true && seen_false) seen_true = side_needs_no_profile(b, pc_true);
+    else if (!seen_false && seen_true) seen_false = side_needs_no_profile(b, pc_false);
     bk_blk no = flow_split(b, cond, false);
     b->fn->blocks[at].prob[0] = n_true + seen_true;
     b->fn->blocks[at].prob[1] = n_false + seen_false;

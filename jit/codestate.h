@@ -46,14 +46,15 @@ struct bk_anchor {
     bk_anchorstate state;
     int64_t count; /* back edges since it was last reset */
     int64_t threshold;
-    uint32_t rec_visits; /* back edges seen while recording */
-    uint32_t rec_new;    /* the last of them before which something new was seen */
-    uint64_t rec_news;   /* bk_prof_news then */
-    bk_region *region;   /* published code, linked by `other` for other types; may have become invalid */
-    bk_region *job;      /* being compiled */
-    bool parked;         /* it is not, because it takes more time than there is */
-    bk_region *replaces; /* the region that the job is a better version of, NULL: a further one */
-    uint32_t misses;     /* entries for which no region's checks held */
+    uint32_t rec_visits;            /* back edges seen while recording */
+    uint32_t rec_new;               /* the last of them before which something new was seen */
+    uint64_t rec_news;              /* bk_prof_news then */
+    uint64_t rec_at_us, rec_gap_us; /* the last of rec_visits, after so long a recording, and since the one before */
+    bk_region *region;              /* published code, linked by `other` for other types; may have become invalid */
+    bk_region *job;                 /* being compiled */
+    bool parked;                    /* it is not, because it takes more time than there is */
+    bk_region *replaces;            /* the region that the job is a better version of, NULL: a further one */
+    uint32_t misses;                /* entries for which no region's checks held */
     uint32_t compiles, penalties, early;
     uint32_t relearn;      /* back edges until the region is built again with what was recorded since a hot exit */
     bk_region *relearn_of; /* that region; compared, not used */

@@ -82,7 +82,7 @@ static bool affordable(const bk_anchor *a, const bk_region *r) {
     const bk_codestate *s = a->of;
     if (on_this_thread(s) || !s->params.worth || a->header < 0) return true;
     double ms = bk_worker_likely_ms(r);
-    bool sure = !bk_profit_doubtful(r->fn) && bk_worth_lost(a, a->replaces ? ms : SURE * ms);
+    bool sure = !r->doubtful && bk_worth_lost(a, a->replaces ? ms : SURE * ms);
     return ms <= budget_ms(s, sure);
 }
 
@@ -129,6 +129,7 @@ void bk_publish(bk_anchor *a) {
     a->abort = BK_AB_NONE;
     a->early = 0;
     a->lost = 0;
+    bk_worth_covers(a);
     bk_profit_begin(a, r);
     bk_count.published++;
     bk_tell(BK_EVT_COMPILED, a, r, 0);
@@ -183,6 +184,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         return;
     }
     r->build_ms = spent;
+    r->doubtful = bk_profit_doubtful(fn);
     r->level = (int)s->params.level;
     r->frame_pointers = s->params.frame_pointers != 0;
     r->most_values = s->params.region_values;

@@ -31,7 +31,8 @@ bool bk_profit_doubtful(const bk_fn *f) {
     for (uint32_t i = 1; i < f->nins; i++) {
         const bk_ins *in = &f->ins[i];
         if (in->op != BK_CALL || (in->flags & BK_F_DEAD) || in->imm < 0 || in->imm >= BK_NHELPERS) continue;
-        if (bk_helpers[in->imm].effect >= BK_E_ITEMS) return true;
+        bool sync = in->imm >= BK_H_sync_i && in->imm <= BK_H_sync_npi; /* where an object dies, too: rarely */
+        if (bk_helpers[in->imm].effect >= BK_E_ITEMS && !sync) return true;
     }
     return false;
 }

@@ -1,4 +1,5 @@
 /* Recording: which code has instruction events, for how long, and when what was seen is enough to compile. */
+#include "await.h"
 #include "cover.h"
 #include "driver.h"
 #include "event.h"
@@ -9,6 +10,19 @@ static bool prepare_profile(bk_codestate *s) {
     for (uint32_t i = 0; i < s->ci->ninsns; i++) s->left[i] = (uint16_t)s->params.record_visits;
     s->rec = (bk_recorder){.ci = s->ci, .prof = s->prof, .pending = -1};
     return true;
+}
+
+/* The thread's CPU time. Asking for it is a system call, which takes longer than interpreting an iteration of most
+ * loops: between two that are not long apart, the processor's clock is as good. */
+static uint64_t run_us(void) {
+    enum { OFTEN_US = 50 };
+    static _Thread_local uint64_t asked, us;
+    if (bk_config.fixed_order) return bk_run_us();
+    uint64_t now = bk_clock();
+    double since = (double)(now - asked) / bk_ticks_per_us();
+    if (asked && since < OFTEN_US) return us + (uint64_t)since;
+    asked = now;
+    return us = bk_run_us();
 }
 
 static uint64_t sessions;
@@ -23,12 +37,13 @@ void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
         root->rec_next = s;
     } else {
         bk_py_refresh_known();
-        s->rec_start_us = bk_run_us();
+        s->rec_start_us = run_us();
         s->rec_events = 0;
         s->rec_for = for_;
         bk_tell(BK_EVT_RECORDING, for_, NULL, 0);
         bk_count.recordings++;
-        for (uint32_t i = 0; i < s->nanchors; i++) s->anchors[i].rec_visits = s->anchors[i].rec_new = 0;
+        for (uint32_t i = 0; i < s->nanchors; i++)
+            s->anchors[i].rec_visits = s->anchors[i].rec_new = 0, s->anchors[i].rec_at_us = 0;
         s->start.rec_visits = s->start.rec_new = 0;
     }
     bk_codestate_listen(s, true);
@@ -36,7 +51,7 @@ void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
 
 uint64_t bk_recorded_us(const bk_codestate *s) {
     if (!s->recording) return s->rec_us;
-    uint64_t now = bk_run_us(); /* of another thread, perhaps */
+    uint64_t now = run_us(); /* of another thread, perhaps */
     return now > s->rec_start_us ? now - s->rec_start_us : 0;
 }
 
@@ -111,6 +126,8 @@ void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     a->rec_visits++;
     bk_codestate *root = s->rec_root ? s->rec_root : s;
     uint64_t us = bk_recorded_us(root);
+    a->rec_gap_us = us - a->rec_at_us;
+    a->rec_at_us = us;
     bool enough = bk_covered(a, us);
     if (overdue(root, us)) {
         bk_record_stop(root);
@@ -121,7 +138,7 @@ void bk_recording_back_edge(bk_codestate *s, bk_anchor *a, bk_frame *f) {
     bool outermost = !larger(s, a, false);
     if (a->region && !a->relearn) return;
     if (!enough && !late) return;
-    if (!outermost && (!late || larger(s, a, true))) return;
+    if (!outermost && (!late || larger(s, a, true) || bk_round_soon(a, f, us))) return;
     if (!a->region && !bk_worth_compile(s, a)) return;
     if (!bk_budget_left(s, a)) { /* what was recorded is kept; events cost too much to wait with them on */
         bk_record_stop(s);

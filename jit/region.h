@@ -29,6 +29,7 @@ typedef struct bk_region {
     char *texts[4];         /* trace, opt, llvm, asm when kept */
     struct bk_region *next; /* in the worker's queue, or among the dead */
     bool counted;           /* its code is in bk_code_bytes */
+    bool doubtful;          /* as built, it calls unknown code (profit.h) */
     int done;               /* atomic: the worker is finished with it */
 } bk_region;
 

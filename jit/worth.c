@@ -72,6 +72,13 @@ static bool enough(const bk_codestate *s, const bk_anchor *a, double ms) {
     return a->lost * 100 >= ms * 1e3 * bk_ticks_per_us() * (double)s->params.worth;
 }
 
+void bk_worth_covers(const bk_anchor *a) {
+    for (uint32_t i = 0; a->header >= 0 && i < a->of->nanchors; i++) {
+        bk_anchor *o = &a->of->anchors[i];
+        if (o != a && bk_in_body(a->of->flow, (uint32_t)a->header, (uint32_t)o->header)) o->lost = 0, o->passed_at = 0;
+    }
+}
+
 bool bk_worth_lost(const bk_anchor *a, double ms) { return enough(a->of, a, ms); }
 
 /* is the loop interpreted because code around it was left by an exit that is being accounted for there? */

@@ -35,7 +35,7 @@ def test_an_exit_that_costs_much_is_learned_before_it_is_hot():
         for r in range(n):
             for c in range(20000):
                 if c == 10 and r > 5:
-                    seen += r
+                    seen += max(r, c - 20)
         return seen
 
     assert rows(60) == sum(range(6, 60))
@@ -56,3 +56,21 @@ def test_the_end_of_a_while_loop_is_no_news():
         assert count(100) == 100
     (loop,) = backedge.explain(count).loops
     assert loop["compiles"] == 1 and loop["entries"] > 100
+
+
+def test_arithmetic_on_a_side_that_was_never_taken_needs_no_compile_of_its_own():
+    def f(n, late):
+        hits = 0
+        for i in range(n):
+            if i >= late:
+                hits += 1
+        return hits
+
+    backedge.jit(f, threshold=10, sync=1, worth=0)
+    assert f(20000, 10000) == 10000
+    (loop,) = backedge.explain(f).loops
+    assert loop["state"] == "compiled"
+    assert loop["compiles"] == 1
+    assert f(20000, 0) == 20000
+    (loop,) = backedge.explain(f).loops
+    assert loop["compiles"] == 1

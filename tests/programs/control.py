@@ -38,6 +38,67 @@ def deeper(i, k):
     return fails_at(i, k) + 1
 
 
+@case((400, 300), (400, 396), (400, 10**6))
+def side_never_taken_while_recording(n, late):
+    hits, total, last, k = 0, 0.0, 0, 1
+    for i in range(n):
+        k = (k * 5 + 3) & 1023
+        if i >= late:
+            hits += 1
+            total = total + k * 0.5
+            last = i
+    return hits, total, last, k
+
+
+@case((400, 300), (400, 390))
+def side_that_overflows_late(n, late):
+    big, k = 1, 1
+    for i in range(n):
+        k = (k * 5 + 3) & 1023
+        if i >= late:
+            big = big * k + 7
+    return big, k
+
+
+@case((400, 300), (400, 10**6))
+def side_that_changes_types_late(n, late):
+    x, y, z, k = 0, 1.5, 3, 1
+    for i in range(n):
+        k = (k * 5 + 3) & 1023
+        if i >= late:
+            x = y
+            y = z + k
+            z = z + 2**70
+        elif k < 0:
+            y = x / k
+    return x, y, z, k
+
+
+@case((400, 300), (400, 10**6))
+def side_that_unbinds_late(n, late):
+    x, k = 0, 1
+    for i in range(n):
+        k = (k * 5 + 3) & 1023
+        if i >= late:
+            x += k
+            del k
+    return x, k
+
+
+def count_if(i, late, hits):
+    if i >= late:
+        hits += 1
+    return hits
+
+
+@case((400, 300), (400, 10**6))
+def side_in_callee_never_taken_while_recording(n, late):
+    hits = 0
+    for i in range(n):
+        hits = count_if(i, late, hits) + (i & 1)
+    return hits
+
+
 @case((100, 70), (100, 170))
 def exception_leaves_loop(n, k):
     s = 0
