@@ -69,18 +69,8 @@ void bk_codestate_drop(bk_codestate *s) {
     }
 }
 
-static void forget_recording(bk_codestate *s) {
-    for (bk_codestate *o = bk_codestates; o; o = o->next)
-        for (bk_codestate **p = &o->rec_next; *p;) {
-            if (*p == s) *p = s->rec_next;
-            else p = &(*p)->rec_next;
-        }
-    s->rec_next = NULL;
-}
-
 void bk_codestate_free(bk_codestate *s) {
     bk_tell_last(s);
-    forget_recording(s);
     for (bk_codestate *o = bk_codestates; o; o = o->next)
         if (o->rec_root == s) o->rec_root = NULL;
     bk_codestate_drop(s);

@@ -106,8 +106,7 @@ struct bk_codestate {
     bool recursive;             /* a call of it was seen inside another */
     uint64_t native;            /* clock ticks spent in native code, estimated */
     bk_codestate *next, **prev; /* all states */
-    bk_codestate *rec_next;     /* those whose recording `rec_root` started */
-    bk_codestate *rec_root;
+    bk_codestate *rec_root;     /* whose recording is or was this one's too; NULL: it is gone */
 };
 
 static inline uint32_t bk_anchor_line(const bk_anchor *a) {

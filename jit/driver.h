@@ -23,7 +23,8 @@ void bk_anchor_unlink(bk_anchor *a, bk_region *r);
 
 /* for_: the loop that got hot; NULL: s is called by what is being recorded for root */
 void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_);
-void bk_record_stop(bk_codestate *root);
+/* ends the recording of s, and of what is recorded for it */
+void bk_record_stop(bk_codestate *s);
 uint64_t bk_recorded_us(const bk_codestate *s); /* for how long it has been going on, or did when it was last */
 /* has the recording waited for the loop around a for about as long as compiling a takes? */
 bool bk_recording_waited(const bk_codestate *s, const bk_anchor *a);

@@ -32,10 +32,7 @@ void bk_record_start(bk_codestate *s, bk_codestate *root, bk_anchor *for_) {
     s->recording = true;
     s->rec_root = root;
     s->rec_session = root == s ? ++sessions : root->rec_session;
-    if (root != s) {
-        s->rec_next = root->rec_next;
-        root->rec_next = s;
-    } else {
+    if (root == s) {
         bk_py_refresh_known();
         s->rec_start_us = run_us();
         s->rec_events = 0;
@@ -55,25 +52,13 @@ uint64_t bk_recorded_us(const bk_codestate *s) {
     return now > s->rec_start_us ? now - s->rec_start_us : 0;
 }
 
-/* ends the list of the recording that s takes part in before s: in it again, s would follow itself */
-static void cut_list(const bk_codestate *s) {
-    for (bk_codestate *o = s->rec_root; o; o = o->rec_next)
-        if (o->rec_next == s) o->rec_next = NULL;
-}
-
-void bk_record_stop(bk_codestate *root) {
-    bk_codestate *s = root;
-    if (root->recording) bk_tell(BK_EVT_RECORDED, root->rec_for, NULL, 0);
-    if (root->rec_root != root) cut_list(root);
-    while (s) {
-        bk_codestate *n = s->rec_next;
-        s->rec_next = NULL;
-        if (s->recording) {
-            if (s == root) s->rec_us = bk_recorded_us(s);
-            s->recording = false;
-            bk_codestate_listen(s, false);
-        }
-        s = n;
+void bk_record_stop(bk_codestate *s) {
+    if (s->recording && s->rec_root == s) bk_tell(BK_EVT_RECORDED, s->rec_for, NULL, 0);
+    if (s->recording) s->rec_us = bk_recorded_us(s);
+    for (bk_codestate *o = bk_codestates; o; o = o->next) {
+        if (!o->recording || (o != s && o->rec_root != s)) continue;
+        o->recording = false;
+        bk_codestate_listen(o, false);
     }
 }
 
