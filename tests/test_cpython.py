@@ -11,7 +11,7 @@ WATCHED = ["-m", "backedge", "run", "--stdlib"]
 @pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("test.libregrtest"), reason="CPython came without its test package")
 @pytest.mark.parametrize(
-    "module", "test_grammar test_scope test_patma test_float test_heapq test_code test_property".split()
+    "module", "test_grammar test_scope test_patma test_float test_heapq test_code test_sys_settrace".split()
 )
 def test_module(module):
     plain = run(module, [], {}, 50)

@@ -29,7 +29,10 @@ LIBRARY = """
 """
 
 # What differs, and why it must. (test_monitoring is not tried: it finds the tool that watches the program.)
-KNOWN = {"test_loop_quicken": "shows a loop's specialised instructions: where one is watched, an instrumented one"}
+KNOWN = {
+    "test_loop_quicken": "shows a loop's specialised instructions: where one is watched, an instrumented one",
+    "test_super_instructions": "the same on 3.12",
+}
 
 HOT = {"BACKEDGE_THRESHOLD": "8", "BACKEDGE_CALL_THRESHOLD": "20", "BACKEDGE_COMPILE_PERCENT": "60"}
 
