@@ -290,6 +290,7 @@ static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         s->no_start = true;
         return BK_DISABLE;
     }
+    if (!bk_worth_start(s, a)) return BK_KEEP;
     if (!bk_budget_left(s, a)) return wait_for_budget(s);
     a->state = A_RECORDING;
     bk_record_start(s, s, a);

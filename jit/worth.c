@@ -5,7 +5,8 @@
 enum {
     LONGEST_US = 10000, /* of one gap: longer ones may be time spent outside the function */
     SEEN_US = 300,      /* interpreted before anything is recorded: most loops of a program never last that long */
-    SEEN_GAP_US = 5     /* of one gap, as far as it counts for that */
+    SEEN_GAP_US = 5,    /* of one gap, as far as it counts for that */
+    STARTS_US = 1000    /* the same of a function's calls: a loop around them, which makes more of them, comes first */
 };
 
 uint64_t bk_fixed_clock;
@@ -99,9 +100,18 @@ void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
     a->passed_native = s->native;
 }
 
+static bool at_once(const bk_codestate *s) { return !s->params.worth || s->params.sync || bk_config.fixed_order; }
+
+bool bk_worth_start(const bk_codestate *s, bk_anchor *a) {
+    uint64_t now = bk_clock();
+    double gap = (double)(now - a->passed_at), most = SEEN_GAP_US * bk_ticks_per_us();
+    if (a->passed_at) a->seen += gap < most ? gap : most;
+    a->passed_at = now;
+    return at_once(s) || a->seen >= STARTS_US * bk_ticks_per_us();
+}
+
 bool bk_worth_record(const bk_codestate *s, const bk_anchor *a) {
-    bool at_once = !s->params.worth || s->params.sync || bk_config.fixed_order;
-    return at_once || a->seen >= SEEN_US * bk_ticks_per_us();
+    return at_once(s) || a->seen >= SEEN_US * bk_ticks_per_us();
 }
 
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) {

@@ -18,6 +18,8 @@ double bk_ticks_per_us(void); /* from what passed since the first call */
 void bk_worth_pass(bk_codestate *s, bk_anchor *a);
 /* has the place been interpreted for so long that it is worth while to record it? */
 bool bk_worth_record(const bk_codestate *s, const bk_anchor *a);
+/* at a call of a function that was called often: has that gone on for long enough to record it? */
+bool bk_worth_start(const bk_codestate *s, bk_anchor *a);
 /* may the place be compiled: nothing inside or around it has code, or enough was lost? */
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a);
 /* code of the loop a was published: what was lost in loops inside it until now was lost for lack of that */
