@@ -97,88 +97,88 @@ static void add_slot(bk_builder *b, bk_slot s) {
     b->fn->slots[b->fn->nslots++] = s;
 }
 
+/* a number, with its box where it has one, or a box alone */
+static bk_slot plain_slot(bk_builder *b, const bk_val *v) {
+    if (v->box && !v->maybe) {
+        if (v->own == O_CONST && v->konst) return (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->konst)};
+        return (bk_slot){.kind = v->own == O_OWNED ? BK_SK_OWNED : BK_SK_BORROWED, .a = v->box};
+    }
+    bk_slot s = {.a = v->num, .b = v->box, .kind = BK_SK_I64};
+    if (v->type == bk_types.t_float) s.kind = BK_SK_F64;
+    else if (v->type == bk_types.t_bool) s.kind = BK_SK_BOOL;
+    else if (v->type == bk_types.t_str) s.kind = BK_SK_CHR;
+    else if (v->type == bk_types.t_complex)
+        s = (bk_slot){.kind = BK_SK_COMPLEX, .a = v->num, .b = v->num2, .c = v->box};
+    else if (v->type != bk_types.t_int)
+        s = (bk_slot){
+            .kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
+    s.aux = v->own == O_OWNED; /* box, where there is one, is owned by the value */
+    if (!is_constant(b, v->num)) s.who = v->num;
+    return s;
+}
+
+static void snap_val(bk_builder *b, const bk_val *v, uint32_t home);
+
+static void snap_kids(bk_builder *b, const bk_val *v, bk_slot s) {
+    s.nkids = v->nkids;
+    add_slot(b, s);
+    for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
+}
+
+static void snap_instance(bk_builder *b, const bk_val *v) {
+    uint16_t n = (uint16_t)(1 + 2 * v->nkids);
+    add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_INSTANCE, .nkids = n, .sub = v->vid});
+    add_slot(b, (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->type)});
+    for (int i = 0; i < v->nkids; i++) {
+        add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = KI(b, v->where[i])});
+        snap_val(b, &v->kids[i], 0);
+    }
+}
+
+static bk_slot iterator_slot(bk_builder *b, const bk_val *v) {
+    if (v->kind == V_SEQIT)
+        return (bk_slot){.kind = BK_SK_SEQITER,
+                         .aux = (uint8_t)((v->own == O_OWNED) << 1 | v->seq << 2),
+                         .sub = v->obj,
+                         .a = v->box,
+                         .b = v->num};
+    return (bk_slot){
+        .kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2, .c = v->nkids ? v->kids[0].num : KI(b, v->step)};
+}
+
 static void snap_val(bk_builder *b, const bk_val *v, uint32_t home) {
-    bk_slot s = {.kind = BK_SK_NULL};
-    if (v->clean) {
-        s.kind = BK_SK_HOME;
-        s.sub = home;
-        if (v->kind != V_RANGEIT && v->kind != V_SEQIT) {
-            add_slot(b, s);
-            return;
-        }
+    bool counts = v->kind == V_RANGEIT || v->kind == V_SEQIT; /* an iterator, also where its object is clean */
+    if (v->clean && !counts) {
+        add_slot(b, (bk_slot){.kind = BK_SK_HOME, .sub = home});
+        return;
     }
     switch (v->kind) {
-    case V_NULL: break;
+    case V_NULL: add_slot(b, (bk_slot){.kind = BK_SK_NULL}); break;
     case V_RANGEIT:
-        s = (bk_slot){.kind = BK_SK_RANGE, .sub = v->obj, .a = v->num, .b = v->num2};
-        s.c = v->nkids ? v->kids[0].num : KI(b, v->step);
+    case V_SEQIT: add_slot(b, iterator_slot(b, v)); break;
+    case V_TUPLE: snap_kids(b, v, (bk_slot){.kind = BK_SK_TUPLE, .who = v->vid}); break;
+    case V_SLICE: snap_kids(b, v, (bk_slot){.kind = BK_SK_SLICE, .who = v->vid}); break;
+    case V_INST:
+        if (is_array_view(v)) snap_kids(b, v, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_VIEW, .sub = v->vid});
+        else snap_instance(b, v);
         break;
-    case V_SEQIT:
-        s = (bk_slot){.kind = BK_SK_SEQITER,
-                      .aux = (uint8_t)((v->own == O_OWNED) << 1 | v->seq << 2),
-                      .sub = v->obj,
-                      .a = v->box,
-                      .b = v->num};
-        break;
-    case V_TUPLE:
-    case V_SLICE:
-        add_slot(b,
-                 (bk_slot){.kind = v->kind == V_TUPLE ? BK_SK_TUPLE : BK_SK_SLICE, .nkids = v->nkids, .who = v->vid});
-        for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
-        return;
-    case V_INST: {
-        if (is_array_view(v)) {
-            add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_VIEW, .nkids = v->nkids, .sub = v->vid});
-            for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
-            return;
-        }
-        add_slot(
-            b, (bk_slot){
-                   .kind = BK_SK_VIRTUAL, .aux = BK_VO_INSTANCE, .nkids = (uint16_t)(1 + 2 * v->nkids), .sub = v->vid});
-        add_slot(b, (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->type)});
-        for (int i = 0; i < v->nkids; i++) {
-            add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = KI(b, v->where[i])});
-            snap_val(b, &v->kids[i], 0);
-        }
-        return;
-    }
     case V_ENUM:
         add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_ENUMERATE, .nkids = 2, .sub = v->obj});
         snap_val(b, &v->kids[0], 0);
         add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = v->num});
-        return;
-    case V_ZIP:
-        add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_ZIP, .nkids = v->nkids, .sub = v->obj});
-        for (int i = 0; i < v->nkids; i++) snap_val(b, &v->kids[i], 0);
-        return;
+        break;
+    case V_ZIP: snap_kids(b, v, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_ZIP, .sub = v->obj}); break;
     case V_RANGE:
         add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_RANGE, .nkids = 3});
         for (int i = 0; i < 3; i++) snap_val(b, &v->kids[i], 0);
-        return;
+        break;
     case V_REVERSED:
         add_slot(b, (bk_slot){.kind = BK_SK_VIRTUAL, .aux = BK_VO_REVERSED, .nkids = 2, .sub = v->obj});
         add_slot(b, (bk_slot){.kind = v->own == O_OWNED ? BK_SK_OWNED : BK_SK_BORROWED, .a = v->box});
         add_slot(b, (bk_slot){.kind = BK_SK_I64, .a = v->num});
-        return;
-    default:
-        if (v->box && !v->maybe) {
-            if (v->own == O_CONST && v->konst) s = (bk_slot){.kind = BK_SK_CONST, .sub = bk_const(b->fn, v->konst)};
-            else s = (bk_slot){.kind = v->own == O_OWNED ? BK_SK_OWNED : BK_SK_BORROWED, .a = v->box};
-            break;
-        }
-        s = (bk_slot){.a = v->num, .b = v->box, .kind = BK_SK_I64};
-        if (v->type == bk_types.t_float) s.kind = BK_SK_F64;
-        else if (v->type == bk_types.t_bool) s.kind = BK_SK_BOOL;
-        else if (v->type == bk_types.t_str) s.kind = BK_SK_CHR;
-        else if (v->type == bk_types.t_complex)
-            s = (bk_slot){.kind = BK_SK_COMPLEX, .a = v->num, .b = v->num2, .c = v->box};
-        else if (v->type != bk_types.t_int)
-            s = (bk_slot){
-                .kind = BK_SK_NP, .sub = (uint32_t)bk_py_np_typenum(v->type), .a = v->num, .b = v->num2, .c = v->box};
-        s.aux = v->own == O_OWNED; /* box, where there is one, is owned by the value */
-        if (!is_constant(b, v->num)) s.who = v->num;
+        break;
+    default: add_slot(b, plain_slot(b, v));
     }
-    add_slot(b, s);
 }
 
 static uint32_t snap_frames(bk_builder *b, const bk_val *inner, uint32_t inner_sp, uint32_t resume, int kind,

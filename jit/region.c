@@ -182,9 +182,11 @@ static char *print_fn(const bk_fn *f) {
     return text;
 }
 
-static void fail(bk_region *r, bk_abortreason why, const char *text) {
+/* false */
+static bool fail(bk_region *r, bk_abortreason why, const char *text) {
     r->failed = why;
     snprintf(r->error, sizeof r->error, "%s", text);
+    return false;
 }
 
 static const char *verify(const bk_fn *fn) {
@@ -224,34 +226,25 @@ static uint64_t values_leaving(const bk_fn *fn) {
     return n;
 }
 
-void bk_region_compile(bk_region *r) {
-    if (bk_stress_with == BK_STRESS_VERIFY) r->fn->blocks[0].nins = 0;
+/* fn as the back end takes it; false: it failed */
+static bool prepare(bk_region *r) {
     const char *bad = verify(r->fn);
     double t = bk_thread_ms();
     if (bk_keep_stages & 1) r->texts[0] = print_fn(r->fn);
-    if (bad) {
-        fail(r, BK_AB_VERIFY, bad);
-        return;
-    }
-    if (!optimize(r)) {
-        fail(r, BK_AB_MEMORY, "out of memory");
-        return;
-    }
+    if (bad) return fail(r, BK_AB_VERIFY, bad);
+    if (!optimize(r)) return fail(r, BK_AB_MEMORY, "out of memory");
     r->opt_ms = bk_thread_ms() - t;
     if (bk_keep_stages & 2) r->texts[1] = print_fn(r->fn);
-    if ((bad = verify(r->fn))) {
-        fail(r, BK_AB_VERIFY, bad);
-        return;
-    }
-    if (values_leaving(r->fn) > (uint64_t)r->most_values) {
-        fail(r, BK_AB_TOO_BIG, "its exits hand over too many values");
-        return;
-    }
+    if ((bad = verify(r->fn))) return fail(r, BK_AB_VERIFY, bad);
+    if (values_leaving(r->fn) > (uint64_t)r->most_values)
+        return fail(r, BK_AB_TOO_BIG, "its exits hand over too many values");
+    return true;
+}
+
+/* the error is told if it failed */
+static bool lower(bk_region *r) {
     const bk_backend *be = bk_py_backend(r->error, sizeof r->error);
-    if (!be) {
-        r->failed = BK_AB_BACKEND;
-        return;
-    }
+    if (!be) return false;
     static uint64_t stress_state;
     static _Alignas(64) char undo_log[BK_UNDO_BYTES];
     bk_compile_opts o = {.layout = &bk_py->layout,
@@ -270,7 +263,13 @@ void bk_region_compile(bk_region *r) {
                          .stress_one_in = bk_stress_one_in,
                          .stress_state = &stress_state};
     if (bk_stress_seed && !stress_state) stress_state = bk_stress_seed * 2654435761u | 1;
-    if (be->compile(r->fn, &o, &r->code, r->error, sizeof r->error) < 0) {
+    return be->compile(r->fn, &o, &r->code, r->error, sizeof r->error) == 0;
+}
+
+void bk_region_compile(bk_region *r) {
+    if (bk_stress_with == BK_STRESS_VERIFY) r->fn->blocks[0].nins = 0;
+    if (!prepare(r)) return;
+    if (!lower(r)) {
         r->failed = BK_AB_BACKEND;
         return;
     }
