@@ -122,6 +122,8 @@ bool bk_raise_waiting(PyThreadState *ts);
 
 /* events.c */
 int bk_events_init(void);
+int bk_events_audit(const char *event, PyObject *args, void *unused); /* our audit hook */
+void bk_audited_init(void);                                           /* audited.c; after it */
 uint64_t bk_events_time_call(void); /* clock ticks of a call of the callback that does nothing */
 bool bk_events_quiet(void);         /* no other tool is there */
 int bk_calibrate(void);             /* measures what events cost; -1: an exception, such as a signal's */

@@ -142,7 +142,7 @@ static int look_again(void *unused) {
     return 0;
 }
 
-static int audit(const char *event, PyObject *args, void *unused) {
+int bk_events_audit(const char *event, PyObject *args, void *unused) {
     (void)unused;
     if (strcmp(event, "import") == 0) bk_watchall_import(args);
     if (strncmp(event, "sys.", 4) != 0 || stopped || registering) return 0;
@@ -213,7 +213,8 @@ int bk_events_init(void) {
     tool_id = PyLong_FromLong(BK_TOOL);
     if (!disable || !set_local || !set_everywhere || !tool_id || claim(monitoring) < 0 || register_all(monitoring) < 0)
         return -1;
-    if (PySys_AddAuditHook(audit, NULL) < 0) return -1;
+    if (PySys_AddAuditHook(bk_events_audit, NULL) < 0) return -1;
+    bk_audited_init();
     stopped = false;
     set_paused(tool_active(home_interp));
     return 0;

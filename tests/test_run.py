@@ -60,6 +60,16 @@ PROGRAMS = {
             return x
         for _ in range(3): f()
         """,
+    "audited id": """
+        import sys
+        seen = []
+        def f(x):
+            for i in range(2000): a = id(x)
+            return a
+        print(id is __builtins__.id, f(seen) == id(seen), len(seen), hex(id(seen)) in repr(f.__get__(1)) or repr(id))
+        sys.addaudithook(lambda event, args: seen.append(args[0]) if event == "builtins.id" else None)
+        print(f(seen) == id(seen), len(seen), set(seen[:2001]) == {id(seen)}, list(map(id, [seen])) == [id(seen)])
+        """,
     "recursion": """
         import sys
         depth = 0
