@@ -19,12 +19,12 @@ static PyObject *core_enable(PyObject *self, PyObject *args) {
     bk_params p = bk_config;
     (void)self;
     if (!PyArg_ParseTuple(args, "O!|O:enable", &PyCode_Type, &code, &options)) return NULL;
-    if (options == Py_None) return bk_driver_enable(code, NULL) < 0 ? NULL : Py_NewRef(Py_None);
+    if (options == Py_None) return bk_driver_enable(code, NULL, true) < 0 ? NULL : Py_NewRef(Py_None);
     if (!PyDict_Check(options)) {
         PyErr_SetString(PyExc_TypeError, "options must be a dict or None");
         return NULL;
     }
-    if (bk_settings_update(&p, options) < 0 || bk_driver_enable(code, &p) < 0) return NULL;
+    if (bk_settings_update(&p, options) < 0 || bk_driver_enable(code, &p, true) < 0) return NULL;
     Py_RETURN_NONE;
 }
 

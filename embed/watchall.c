@@ -60,7 +60,7 @@ bool bk_watchall_start(bkp_frame *f, PyObject *code) {
     if (!decide || bk_driver_enabled(code) || !may_matter((PyCodeObject *)code)) return false;
     PyObject *saved = PyErr_GetRaisedException(), *func = (PyObject *)bkp_func(f);
     int yes = wanted(((PyCodeObject *)code)->co_filename, func ? PyFunction_GET_GLOBALS(func) : NULL);
-    if (yes > 0 && bk_driver_enable(code, NULL) < 0) yes = -1;
+    if (yes > 0 && bk_driver_enable(code, NULL, false) < 0) yes = -1;
     if (yes < 0) PyErr_WriteUnraisable(code);
     PyErr_SetRaisedException(saved);
     return yes > 0 && bk_driver_enabled(code);

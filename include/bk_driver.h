@@ -31,9 +31,9 @@ extern bool bk_gdb_wanted;
 /* only loops listed in this file (an identity on each line) are compiled; false: errno */
 bool bk_select_load(const char *path);
 
-/* watch this code object (events on); params may be NULL: the process-wide ones apply. 0, or -1 with an exception set
- */
-int bk_driver_enable(bk_obj *code, const bk_params *params);
+/* Watch this code object (events on); params may be NULL: the process-wide ones apply. asked: somebody named it; else
+ * it is code of a program all of which is watched. 0, or -1 with an exception set */
+int bk_driver_enable(bk_obj *code, const bk_params *params, bool asked);
 /* stop watching and drop what was compiled for it (freed when no thread is inside) */
 int bk_driver_disable(bk_obj *code);
 bool bk_driver_enabled(bk_obj *code);

@@ -4,6 +4,7 @@
  * Python waits, without the GIL, where the loop's iterator, or that of a loop around it, tells that interpreting the
  * rest would take many times longer. If native code then gains nothing, a small part of that has been lost. */
 #include "await.h"
+#include "budget.h"
 #include "driver.h"
 #include "profit.h"
 
@@ -75,7 +76,8 @@ bool bk_round_soon(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
 
 void bk_await(bk_anchor *a, bk_frame *f) {
     if (!a->job || a->header < 0 || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
-    if (a->of->params.sync || a->job->doubtful) return;
+    bool doubtful = a->of->asked ? a->job->doubtful : a->job->part < 1;
+    if (a->of->params.sync || doubtful) return;
     double rest = left_us(a, f, bk_recorded_us(a->of)), us = rest / PART;
     if (us < LEAST_US) return;
     /* what is left to run pays for this compile, and for others as if it had been interpreted */

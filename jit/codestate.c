@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "event.h"
 #include "profit.h"
+#include "rest.h"
 #include "worth.h"
 #include <stdlib.h>
 
@@ -80,6 +81,7 @@ void bk_codestate_free(bk_codestate *s) {
     bk_arena_free(&s->arena);
     for (uint32_t i = 0; i <= s->nanchors; i++) {
         bk_profit_drop(bk_anchor_number(s, i));
+        bk_rest_forget(bk_anchor_number(s, i));
         bk_loopstat_free(&bk_anchor_number(s, i)->past);
     }
     free(s->anchors);

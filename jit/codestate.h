@@ -23,6 +23,7 @@ typedef struct {
     uint32_t losses;             /* trials in which native code gained nothing */
     uint32_t briefs;             /* native turns of runs that are over after a pass */
     bool doubtful;               /* the region calls unknown code */
+    double gain;                 /* of native code: what it saves to what it takes, as far as that is known */
     uint64_t passes, left, ends; /* of the turn; passes in which native code was left, runs that came to their end */
     uint64_t entries;            /* into native code */
     double ticks;                /* of the passes */
@@ -61,15 +62,19 @@ struct bk_anchor {
     uint32_t unreturned;   /* of a function's start: calls that native code left in the middle, less others */
     bool no_hoist;         /* hoisted guards failed */
     double lost;           /* clock ticks interpreted for lack of (better) code here; see worth.h */
+    double lost_ever;      /* the same, whatever was compiled since */
     double seen;           /* clock ticks interpreted before it was recorded */
     uint64_t passed_at, passed_native; /* the last back edge: clock, and ticks in native code until then */
+    uint64_t passed_call;              /* and in which call */
+    double pass;                       /* clock ticks from back edge to back edge of the same call */
     uint32_t brief, rest_us;           /* entries of runs too short to pay; microseconds of the last rest (rest.c) */
     uint32_t rests;
     bool resting;
-    uint64_t rest_until;    /* microseconds */
-    uint32_t idle, idle_us; /* events since the last rest that led to nothing; microseconds of that rest */
-    uint64_t woke_at;       /* the first of them, and `lost` then */
-    double lost_before;
+    bk_anchor *next_resting;
+    uint64_t rest_until;           /* microseconds */
+    uint32_t idle, idle_us;        /* events since the last rest that led to nothing; microseconds of that rest */
+    uint64_t woke_at;              /* since when there have been events again; `lost` then */
+    double lost_before, lost_rate; /* how much was lost each clock tick before the last rest */
     bk_trial trial;
     uint64_t left_at; /* when native code was left by an exit that costs; 0: it was not */
     int abort;        /* why the last try failed */
@@ -93,6 +98,7 @@ struct bk_codestate {
     bk_recorder rec;
     bk_params params;
     bool enabled, recording;
+    bool asked; /* somebody named it; else it is only watched with its program */
     uint64_t rec_start_us, rec_events;
     uint64_t rec_us;      /* how long the last recording went on */
     uint64_t rec_session; /* the recording that last watched this code */
@@ -104,6 +110,7 @@ struct bk_codestate {
     bool no_start;              /* it is not worth to enter at the start */
     bool start_waits;           /* for more of the compile budget, without events */
     bool recursive;             /* a call of it was seen inside another */
+    uint64_t calls;             /* that had events */
     uint64_t native;            /* clock ticks spent in native code, estimated */
     bk_codestate *next, **prev; /* all states */
     bk_codestate *rec_root;     /* whose recording is or was this one's too; NULL: it is gone */
@@ -143,8 +150,11 @@ static inline bk_anchor *bk_anchor_number(bk_codestate *s, uint32_t i) {
 
 /* start.c */
 bool bk_start_possible(const bk_codeinfo *ci);
-bool bk_start_pays(const bk_codestate *s);     /* by what is known after some calls */
-bool bk_start_recorded(const bk_codestate *s); /* a return was seen */
+extern uint32_t bk_start_failures;              /* of functions that nobody named */
+int64_t bk_start_threshold(const bk_anchor *a); /* calls before a function is looked at */
+uint32_t bk_start_tries(void);                  /* of such a one */
+bool bk_start_pays(const bk_codestate *s);      /* by what is known after some calls */
+bool bk_start_recorded(const bk_codestate *s);  /* a return was seen */
 
 typedef struct {
     /* clang-format off */

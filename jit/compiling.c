@@ -1,6 +1,7 @@
 /* From a recording to published code: build here, compile on the worker or here, publish; within the limits. */
-#include "driver.h"
+#include "budget.h"
 #include "clock.h"
+#include "driver.h"
 #include "event.h"
 #include "iterations.h"
 #include "perfmap.h"
@@ -10,8 +11,6 @@
 #include "worth.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { FREE_MS = 25, SURE = 8, USUAL_MS = 10 }; /* what compiles may take in any case; what one takes */
 
 static bk_prof *profile_of(bk_obj *code) {
     bk_codestate *s = bk_py_codestate(code, false);
@@ -30,7 +29,8 @@ static void failed(bk_anchor *a, int why, bk_where at, const char *text) {
     a->count = 0;
     a->threshold = a->threshold * 4 + 1;
     bk_count.failures++;
-    if (++a->penalties >= 4) {
+    bk_start_failures += a->header < 0 && !a->of->asked;
+    if (++a->penalties >= (a->header < 0 && !a->of->asked ? bk_start_tries() : 4)) {
         a->state = A_BLACKLISTED;
         bk_count.blacklisted++;
     }
@@ -39,64 +39,17 @@ static void failed(bk_anchor *a, int why, bk_where at, const char *text) {
 
 void bk_refuse(bk_anchor *a, int why) { failed(a, why, bk_anchor_head(a), NULL); }
 
-static bool on_this_thread(const bk_codestate *s) { return s->params.sync || bk_config.fixed_order; }
-
-/* CPU time of all but compiles: on a busy machine a program gets less than the time that passes */
-static double program_ms(void) {
-    enum { OFTEN = 2000000 }; /* clock ticks: asking is a system call */
-    static uint64_t asked;
-    static double ms;
-    uint64_t now = bk_clock();
-    if (!asked || now - asked > OFTEN) {
-        ms = bk_clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bk_worker_cpu_ms;
-        asked = now;
-    }
-    return ms;
-}
-
-static double start_ms; /* when the first code was watched */
-static double saved_ms; /* that native code was expected to save */
-static double asked_ms; /* of compiles that were to be made in any case (on_this_thread) */
-
-void bk_budget_begin(void) {
-    if (!start_ms) start_ms = program_ms();
-}
-
-void bk_budget_add(double ms) { saved_ms += ms; }
-
-/* milliseconds that compiles may take now; `sure` ones have twice the share */
-static double budget_ms(const bk_codestate *s, bool sure) {
-    double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms - asked_ms;
-    double time = program_ms() - start_ms + saved_ms;
-    return FREE_MS + time * (double)s->params.compile_percent / 100 * (sure ? 2 : 1) - spent;
-}
-
-bool bk_budget_left(const bk_codestate *s, const bk_anchor *a) {
-    return on_this_thread(s) || budget_ms(s, bk_worth_lost(a, SURE * USUAL_MS)) >= 0;
-}
-
-/* A compile that takes more than there is waits. There is more for one for lack of which interpreting has cost several
- * times as much: half of what is compiled turns out to gain little, most of all what calls unknown code. Of functions
- * it is not known. */
-static bool affordable(const bk_anchor *a, const bk_region *r) {
-    const bk_codestate *s = a->of;
-    if (on_this_thread(s) || !s->params.worth || a->header < 0) return true;
-    double ms = bk_worker_likely_ms(r);
-    bool sure = !r->doubtful && bk_worth_lost(a, a->replaces ? ms : SURE * ms);
-    return ms <= budget_ms(s, sure);
-}
-
 static void submit(bk_anchor *a) {
-    bool here = on_this_thread(a->of);
+    bool here = bk_on_this_thread(a->of);
     double before = bk_worker_cpu_ms;
     a->parked = false;
     bk_worker_submit(a->job, here);
-    if (here) asked_ms += bk_worker_cpu_ms - before + a->job->build_ms;
+    if (here) bk_budget_apart(bk_worker_cpu_ms - before + a->job->build_ms);
     if (a->job->done) bk_publish(a);
 }
 
 void bk_compile_parked(bk_anchor *a, bool anyway) {
-    if (a->parked && (anyway || affordable(a, a->job))) submit(a);
+    if (a->parked && (anyway || bk_budget_affords(a, a->job))) submit(a);
 }
 
 void bk_publish(bk_anchor *a) {
@@ -169,7 +122,9 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
         failed(a, why, at, NULL);
         return;
     }
-    if (a->header < 0 && s->recursive && !fn->nbodies) { /* then it would be entered at each call */
+    uint32_t all;
+    if (a->header < 0 && !fn->nbodies && (s->recursive || (!s->asked && bk_profit_calls(fn, &all)))) {
+        /* then it would be entered at each call; or leave before it has paid for that */
         bk_fn_free(fn);
         bk_ticket_free(t);
         free(checks);
@@ -185,6 +140,7 @@ static void build_and_submit(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_regi
     }
     r->build_ms = spent;
     r->doubtful = bk_profit_doubtful(fn);
+    r->part = bk_profit_part(a, fn);
     r->level = (int)s->params.level;
     r->frame_pointers = s->params.frame_pointers != 0;
     r->most_values = s->params.region_values;

@@ -1,5 +1,6 @@
 /* The state machine of a loop: its back edges and calls are counted, then recorded, its native code is entered. */
 #include "await.h"
+#include "budget.h"
 #include "driver.h"
 #include "event.h"
 #include "iterations.h"
@@ -21,11 +22,12 @@ bool bk_paused;
 uint64_t bk_events_seen;
 static bool stopped;
 
-int bk_driver_enable(bk_obj *code, const bk_params *params) {
+int bk_driver_enable(bk_obj *code, const bk_params *params, bool asked) {
     if (stopped) return 0;
     bk_codestate *s = bk_py_codestate(code, true);
     if (!s) return 0; /* out of memory: it stays interpreted */
     bk_budget_begin();
+    s->asked = s->asked || asked;
     if (params) s->params = *params;
     if (s->params.off || s->ci->generator || s->ci->module_level) {
         for (uint32_t i = 0; i < s->nanchors; i++)
@@ -64,8 +66,8 @@ enum { PARKED = 32 };        /* events per question whether a compile can be aff
 int bk_on_wake(void) {
     uint64_t now = bk_now_us(), next = UINT64_MAX;
     bk_profit_wake();
-    for (bk_codestate *s = bk_codestates; s; s = s->next)
-        if (bk_rest_over(s, now, &next) && s->enabled && !bk_paused && bk_codestate_listen(s, true) < 0) return -1;
+    for (bk_codestate *s; (s = bk_rest_over(now, &next));)
+        if (s->enabled && !bk_paused && bk_codestate_listen(s, true) < 0) return -1;
     if (next != UINT64_MAX) bk_worker_wake_in((uint32_t)(next - now));
     return 0;
 }
@@ -124,8 +126,9 @@ static bk_leaving after_entry(measured *m, bk_codestate *s, bk_anchor *a, bk_reg
         uint64_t credit = m->spent / QUICK_TICKS * BK_TIMED_EVERY;
         a->early -= credit < a->early ? (uint32_t)credit : a->early;
     }
-    if (r->entries < FIRST) s->native += m->spent;
-    else if (m->sample) s->native += m->spent * BK_TIMED_EVERY;
+    uint64_t ticks = r->entries < FIRST ? m->spent : m->sample ? m->spent * BK_TIMED_EVERY : 0;
+    s->native += ticks;
+    bk_budget_saved(ticks, a->trial.gain);
     return how;
 }
 
@@ -263,7 +266,7 @@ int bk_on_jump(bk_obj *code, bk_frame *f, uint32_t from, uint32_t to) {
         return bk_py_may_enter(f) ? enter(s, a, f) : BK_KEEP;
     }
     if (++a->count < a->threshold || !bk_worth_record(s, a)) return BK_KEEP;
-    if (!bk_worth_compile(s, a)) return idle(a);
+    if (!bk_worth_compile(s, a) || !bk_budget_left(s, a)) return idle(a);
     if (s->params.worth && bk_profit_none(a, f)) bk_refuse(a, BK_AB_OVER_GENERATOR);
     else {
         a->state = A_RECORDING;
@@ -285,7 +288,7 @@ static int start_counted(bk_codestate *s, bk_anchor *a, bk_frame *f) {
         bk_compile(s, a, f, NULL);
         return BK_KEEP;
     }
-    if (++a->count < a->threshold) return BK_KEEP;
+    if (++a->count < bk_start_threshold(a)) return BK_KEEP;
     if (!bk_start_pays(s)) {
         s->no_start = true;
         return BK_DISABLE;
@@ -303,6 +306,7 @@ int bk_on_start(bk_obj *code, bk_frame *f) {
     bk_codestate *s = bk_py_codestate(code, false);
     if (!s || !s->enabled || s->no_start || s->start.state == A_BLACKLISTED) return BK_DISABLE;
     if (bk_paused || bk_config.off) return BK_KEEP;
+    s->calls++;
     wake_starts();
     bk_anchor *a = &s->start;
     settle(a);

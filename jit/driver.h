@@ -34,12 +34,6 @@ void bk_recording_call(bk_codestate *s, bk_anchor *a, bk_frame *f);
 
 /* ---- compiling.c ---- */
 
-/* watching begins: from here on time counts that compiling may take a part of */
-void bk_budget_begin(void);
-/* interpreting would have taken so much longer: a part of that, too, may be spent on compiles */
-void bk_budget_add(double ms);
-/* or has the place been interpreted for long? */
-bool bk_budget_left(const bk_codestate *s, const bk_anchor *a);
 bk_where bk_anchor_head(const bk_anchor *a);
 /* for the types in f, in place of `replaces` (NULL: beside what is there); the state tells what came of it */
 void bk_compile(bk_codestate *s, bk_anchor *a, bk_frame *f, bk_region *replaces);

@@ -25,7 +25,8 @@ enum {
     MOST_DISTURBED = 200,
     EVENTS = 32 /* in a window of calibration */
 };
-static const double gain = 0.99; /* of the interpreter's time */
+static const double gain = 0.99;                   /* of the interpreter's time */
+static const double SURE_GAIN = 1, MOST_GAIN = 20; /* that the compile budget counts on */
 
 bool bk_profit_doubtful(const bk_fn *f) {
     for (uint32_t i = 1; i < f->nins; i++) {
@@ -35,6 +36,53 @@ bool bk_profit_doubtful(const bk_fn *f) {
         if (bk_helpers[in->imm].effect >= BK_E_ITEMS && !sync) return true;
     }
     return false;
+}
+
+/* runs for long, compared with what native code does around the call */
+static bool is_call(int64_t helper) {
+    switch (helper) {
+    case BK_H_sync_i:
+    case BK_H_sync_b:
+    case BK_H_sync_chr:
+    case BK_H_sync_f:
+    case BK_H_sync_c:
+    case BK_H_sync_npf:
+    case BK_H_sync_npi:
+    case BK_H_str_append:
+    case BK_H_local_append:
+    case BK_H_dealloc: return false;
+    default: return bk_helpers[helper].effect == BK_E_UNKNOWN;
+    }
+}
+
+uint32_t bk_profit_calls(const bk_fn *f, uint32_t *all) {
+    uint32_t calls = 0;
+    *all = 0;
+    for (uint32_t i = 1; i < f->nins; i++) {
+        const bk_ins *in = &f->ins[i];
+        if (in->flags & BK_F_DEAD) continue;
+        ++*all;
+        calls += in->op == BK_CALL && in->imm >= 0 && in->imm < BK_NHELPERS && is_call(in->imm);
+    }
+    return calls;
+}
+
+static bool has_loops_inside(const bk_anchor *a, const bk_fn *f) {
+    for (uint32_t i = 0; i < f->ncodes; i++) {
+        const bk_codestate *callee = f->codes[i] == a->of->code ? NULL : bk_py_codestate(f->codes[i], false);
+        if (callee && callee->nanchors) return true;
+    }
+    return bk_anchor_has_inner(a);
+}
+
+/* Loops of pickle, ast.unparse and email that gained nothing had a call in some 20 to 30 instructions, or passes that
+ * took far longer than their own instructions can. What loops inside take is not known. */
+double bk_profit_part(const bk_anchor *a, const bk_fn *f) {
+    enum { EACH = 60, INS_NS = 20 };
+    uint32_t all, calls = bk_profit_calls(f, &all);
+    if (!calls) return 1;
+    double own = INS_NS * 1e-3 * all * bk_ticks_per_us(), few = calls * EACH <= all ? 1 : 0.5;
+    return has_loops_inside(a, f) || a->pass * few < own ? few : own / a->pass;
 }
 
 bool bk_profit_counts(const bk_anchor *a, const bk_fn *f) {
@@ -140,7 +188,8 @@ static void native_turn_over(bk_trial *t) {
         else begin_turn(t, BK_TRIAL_NATIVE, 0);
         return;
     }
-    bool again = disturbed(t), off = t->disturbed > MOST_DISTURBED || pays_surely(t);
+    bool again = disturbed(t), sure = pays_surely(t), off = t->disturbed > MOST_DISTURBED || sure;
+    if (sure) t->gain = SURE_GAIN;
     if (off) t->phase = BK_TRIAL_OFF;
     else if (again) begin_turn(t, BK_TRIAL_NATIVE, 0);
     else begin_turn(t, BK_TRIAL_INTERPRETED, t->turns || t->losses ? SETTLE : WARM);
@@ -202,7 +251,10 @@ static bk_trialphase turn_over(bk_trial *t) {
     if (t->turns < BK_TRIAL_TURNS) return t->phase;
     t->turns = 0;
     double m = bk_stress_with == BK_STRESS_LOSS ? 1 : median(t->ratios, BK_TRIAL_TURNS);
-    if (m >= 0 && m < gain) return t->phase = BK_TRIAL_OFF;
+    if (m >= 0 && m < gain) {
+        t->gain = m > 1 / MOST_GAIN ? 1 / m - 1 : MOST_GAIN;
+        return t->phase = BK_TRIAL_OFF;
+    }
     return t->phase = ++t->losses == LOSSES ? BK_TRIAL_LOST : BK_TRIAL_NATIVE;
 }
 

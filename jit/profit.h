@@ -5,6 +5,11 @@
 
 /* does the region call what the interpreter would call in the same time? */
 bool bk_profit_doubtful(const bk_fn *f);
+/* how many such calls it has; *all: instructions */
+uint32_t bk_profit_calls(const bk_fn *f, uint32_t *all);
+/* The part of the loop's time that can be saved: what is not spent in such calls. Below 1: it is doubtful that native
+ * code gains anything. */
+double bk_profit_part(const bk_anchor *a, const bk_fn *f);
 /* may the place's native code have to be timed? Then it counts its passes */
 bool bk_profit_counts(const bk_anchor *a, const bk_fn *f);
 /* its native code is gone */

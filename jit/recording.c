@@ -1,5 +1,6 @@
 /* Recording: which code has instruction events, for how long, and when what was seen is enough to compile. */
 #include "await.h"
+#include "budget.h"
 #include "cover.h"
 #include "driver.h"
 #include "event.h"

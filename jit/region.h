@@ -30,6 +30,7 @@ typedef struct bk_region {
     struct bk_region *next; /* in the worker's queue, or among the dead */
     bool counted;           /* its code is in bk_code_bytes */
     bool doubtful;          /* as built, it calls unknown code (profit.h) */
+    double part;            /* of its time that it may save (profit.h) */
     int done;               /* atomic: the worker is finished with it */
 } bk_region;
 
@@ -70,4 +71,5 @@ void bk_worker_after_fork(bool child);
 extern double bk_worker_cpu_ms;    /* CPU time of all compiles */
 double bk_worker_waiting_ms(void); /* the same, estimated, of what is queued or running */
 double bk_worker_likely_ms(const bk_region *r);
+double bk_worker_usual_ms(void); /* a compile takes, as far as is known */
 #endif

@@ -9,7 +9,7 @@
 #include "iterations.h"
 #include "worth.h"
 
-enum { SHORT_INSNS = 70, MANY = 256, IDLE = 128, FIRST_US = 10000, LONGEST_US = 320000 };
+enum { SHORT_INSNS = 70, MANY = 256, IDLE = 128, IDLE_AGAIN = 32, FIRST_US = 10000, LONGEST_US = 320000 };
 
 /* Instructions of an iteration, with those of inlined functions; 0: not known, there are loops or native calls in it.
  */
@@ -46,10 +46,17 @@ int64_t bk_rest_done(const bk_anchor *a, const bk_region *r, uint64_t passes) {
 
 static uint32_t longer(uint32_t us) { return !us ? FIRST_US : us < LONGEST_US ? 2 * us : LONGEST_US; }
 
+static bk_anchor *all; /* places that rest */
+
+/* Rests end together, every so often: waking costs more than what is then done for one place. */
 static bool rest(bk_anchor *a, uint32_t us) {
-    a->resting = bk_worker_wake_in(us);
-    a->rest_until = bk_now_us() + us;
-    return a->resting;
+    uint64_t now = bk_now_us(), until = (now + us + FIRST_US - 1) / FIRST_US * FIRST_US;
+    if (a->resting || !bk_worker_wake_in((uint32_t)(until - now))) return a->resting;
+    a->resting = true;
+    a->rest_until = until;
+    a->next_resting = all;
+    all = a;
+    return true;
 }
 
 void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries) {
@@ -66,35 +73,55 @@ void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries) {
     a->rests += rest(a, a->rest_us);
 }
 
-/* What is lost for lack of code is measured while the place is awake, and taken to be the same while it rests. */
+/* What is lost for lack of code is measured while the place is awake: in a rest no more a microsecond than before it,
+ * nor than after it. */
 static void lost_in_rest(bk_anchor *a, uint64_t now) {
-    if (a->idle_us && now > a->woke_at)
-        a->lost += (a->lost - a->lost_before) / (double)(now - a->woke_at) * a->idle_us * bk_ticks_per_us();
+    double before = a->lost_rate;
+    a->lost_rate = now > a->woke_at ? (a->lost - a->lost_before) / (double)(now - a->woke_at) : 0;
+    if (a->idle_us) bk_worth_lose(a, (before < a->lost_rate ? before : a->lost_rate) * a->idle_us * bk_ticks_per_us());
     a->passed_at = 0;
 }
 
 bool bk_rest_idle(bk_anchor *a) {
     if (a->of->params.sync || bk_config.fixed_order || a->of->recording) return false;
     if (!a->idle++) {
-        a->woke_at = bk_clock();
         a->lost_before = a->lost;
+        if (!a->idle_us) a->woke_at = bk_clock();
     }
-    if (a->idle < IDLE) return false;
+    if (a->idle < (a->idle_us ? IDLE_AGAIN : IDLE)) return false;
     lost_in_rest(a, bk_clock());
     a->idle = 0;
-    a->idle_us = a->job ? FIRST_US : longer(a->idle_us);
+    a->idle_us = a->job && !a->parked ? FIRST_US : longer(a->idle_us);
+    a->woke_at = bk_clock() + (uint64_t)(a->idle_us * bk_ticks_per_us());
     return rest(a, a->idle_us);
 }
 
-bool bk_rest_over(bk_codestate *s, uint64_t now, uint64_t *next) {
-    bool any = false;
-    for (uint32_t i = 0; i < s->nanchors; i++) {
-        bk_anchor *a = &s->anchors[i];
-        if (!a->resting) continue;
-        if (a->rest_until <= now) {
-            any = true;
+void bk_rest_forget(bk_anchor *a) {
+    bk_anchor **p = &all;
+    while (*p && *p != a) p = &(*p)->next_resting;
+    if (*p) *p = a->next_resting;
+    a->resting = false;
+}
+
+/* more of the same code may be over too: one change of its events will do */
+static void end_rests_of(const bk_codestate *s, uint64_t now) {
+    for (bk_anchor **p = &all; *p;) {
+        bk_anchor *a = *p;
+        if (a->of == s && a->rest_until <= now) {
             a->resting = false;
-        } else if (a->rest_until < *next) *next = a->rest_until;
+            *p = a->next_resting;
+        } else p = &a->next_resting;
     }
-    return any;
+}
+
+bk_codestate *bk_rest_over(uint64_t now, uint64_t *next) {
+    for (bk_anchor *a = all; a; a = a->next_resting) {
+        if (a->rest_until <= now) {
+            bk_codestate *s = a->of;
+            end_rests_of(s, now);
+            return s;
+        }
+        if (a->rest_until < *next) *next = a->rest_until;
+    }
+    return NULL;
 }

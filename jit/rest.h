@@ -17,7 +17,9 @@ void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries);
 bool bk_rest_idle(bk_anchor *a);
 /* native code of the place is entered */
 static inline void bk_rest_used(bk_anchor *a) { a->idle = a->idle_us = 0; }
-/* Is the rest of any place of s over, now (microseconds)? Then its events are to be armed again. *next: the time when
- * the first of those that go on is over, if that is before. */
-bool bk_rest_over(bk_codestate *s, uint64_t now, uint64_t *next);
+/* Code with a place whose rest is over, now (microseconds): its events are to be armed again. NULL: there is no more;
+ * *next is then the time when the first of the others is over, if that is before. */
+bk_codestate *bk_rest_over(uint64_t now, uint64_t *next);
+/* the place is about to be freed */
+void bk_rest_forget(bk_anchor *a);
 #endif

@@ -13,31 +13,40 @@ static bool started, stopping, busy, unusable;
 static bool leaving; /* the thread ends before a fork, and is started again when there is work */
 static bool forking; /* nothing is begun until the fork was made; Python code may run meanwhile (other hooks) */
 static bk_region *first, **last = &first;
-static const double GUESS_MS = 0.1;  /* an IR instruction, before any was compiled */
-static uint64_t compiled_ins;        /* IR instructions in all regions compiled */
+enum { BASE_INS = 200 };             /* a compile takes as long as so many instructions, and those that it has */
+static const double GUESS_MS = 0.03; /* each, before any was compiled */
+static double regions_ms;            /* of all compiles, without loading the code generator */
+static uint64_t compiled_ins, compiles;
 static uint32_t busy_ins;            /* those of the one that is being compiled */
 static uint64_t submitted, finished; /* how many */
 static struct timespec wake_at;      /* tv_sec 0: never */
 
 static void compile_one(bk_region *r) {
     double t = bk_thread_ms();
-    uint32_t n = r->fn->nins; /* before the optimiser */
+    uint32_t n = r->fn->nins + BASE_INS; /* before the optimiser */
     bk_region_compile(r);
     bk_worker_cpu_ms += bk_thread_ms() - t;
+    regions_ms += r->opt_ms + r->code.lower_ms + r->code.opt_ms + r->code.emit_ms;
     compiled_ins += n;
+    compiles++;
 }
 
-static double each_ms(void) { return compiled_ins ? bk_worker_cpu_ms / (double)compiled_ins : GUESS_MS; }
+static double each_ms(void) { return compiled_ins ? regions_ms / (double)compiled_ins : GUESS_MS; }
 
 double bk_worker_waiting_ms(void) {
     pthread_mutex_lock(&lock);
     uint64_t n = busy ? busy_ins : 0;
-    for (const bk_region *r = first; r; r = r->next) n += r->fn->nins;
+    for (const bk_region *r = first; r; r = r->next) n += r->fn->nins + BASE_INS;
     pthread_mutex_unlock(&lock);
     return (double)n * each_ms();
 }
 
-double bk_worker_likely_ms(const bk_region *r) { return (double)r->fn->nins * each_ms(); }
+double bk_worker_usual_ms(void) {
+    enum { USUAL_MS = 8, LOADING_MS = 12 }; /* the code generator, which the first one loads */
+    return compiles ? regions_ms / (double)compiles : USUAL_MS + LOADING_MS;
+}
+
+double bk_worker_likely_ms(const bk_region *r) { return (double)(r->fn->nins + BASE_INS) * each_ms(); }
 
 /* lock held, the queue is not empty */
 static bk_region *take_first(void) {
@@ -103,7 +112,7 @@ static void *work(void *unused) {
         }
         bk_region *r = take_first();
         busy = true;
-        busy_ins = r->fn->nins;
+        busy_ins = r->fn->nins + BASE_INS;
         pthread_mutex_unlock(&lock);
         compile_one(r);
         pthread_mutex_lock(&lock);

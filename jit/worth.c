@@ -6,7 +6,8 @@ enum {
     LONGEST_US = 10000, /* of one gap: longer ones may be time spent outside the function */
     SEEN_US = 300,      /* interpreted before anything is recorded: most loops of a program never last that long */
     SEEN_GAP_US = 5,    /* of one gap, as far as it counts for that */
-    STARTS_US = 1000    /* the same of a function's calls: a loop around them, which makes more of them, comes first */
+    STARTS_US = 1000,   /* the same of a function's calls: a loop around them, which makes more of them, comes first */
+    TIMES = 8           /* a pass may take, as long as they usually do */
 };
 
 uint64_t bk_fixed_clock;
@@ -27,14 +28,13 @@ double bk_ticks_per_us(void) {
     return rate;
 }
 
-static void lose(bk_anchor *a, uint64_t ticks, uint64_t native) {
-    double most = LONGEST_US * bk_ticks_per_us(), gap = (double)ticks - (double)native;
-    if (gap > 0) a->lost += gap < most ? gap : most;
+static void lose(bk_anchor *a, double gap, double most) {
+    if (gap > 0) bk_worth_lose(a, gap < most ? gap : most);
 }
 
 void bk_worth_back(bk_anchor *a) {
     if (!a->left_at) return;
-    lose(a, bk_clock() - a->left_at, 0);
+    lose(a, (double)(bk_clock() - a->left_at), a->pass > 0 ? TIMES * a->pass : LONGEST_US * bk_ticks_per_us());
     a->left_at = 0;
 }
 
@@ -91,12 +91,26 @@ static bool left_around(const bk_codestate *s, const bk_anchor *a) {
     return false;
 }
 
+/* The longest that a pass may have taken. Between the last pass of one call and the first of the next the program did
+ * something else. While calls have events it is known where that was, and how long passes are. */
+static double longest_pass(const bk_codestate *s, bk_anchor *a, double gap) {
+    enum { SETTLE = 16 };
+    double least = SEEN_GAP_US * bk_ticks_per_us();
+    if (s->no_start || a->passed_call != s->calls) return a->pass > least / TIMES ? TIMES * a->pass : least;
+    a->pass += a->pass > 0 ? (gap - a->pass) / SETTLE : gap;
+    return LONGEST_US * bk_ticks_per_us();
+}
+
 void bk_worth_pass(bk_codestate *s, bk_anchor *a) {
     uint64_t now = bk_clock();
     double gap = (double)(now - a->passed_at), most = SEEN_GAP_US * bk_ticks_per_us();
     if (a->passed_at) a->seen += gap < most ? gap : most;
-    if (a->passed_at && !left_around(s, a)) lose(a, now - a->passed_at, s->native - a->passed_native);
+    if (a->passed_at && !left_around(s, a)) {
+        gap -= (double)(s->native - a->passed_native);
+        lose(a, gap, longest_pass(s, a, gap));
+    }
     a->passed_at = now;
+    a->passed_call = s->calls;
     a->passed_native = s->native;
 }
 
@@ -114,8 +128,14 @@ bool bk_worth_record(const bk_codestate *s, const bk_anchor *a) {
     return at_once(s) || a->seen >= SEEN_US * bk_ticks_per_us();
 }
 
+/* Most loops of a program that is only watched are over before a compile of them has paid: there the first one is
+ * prepared when half as much was lost, and made when all was (budget.c). */
+static double first_ms(const bk_codestate *s) { return s->asked || at_once(s) ? 0 : bk_worker_usual_ms() / 2; }
+
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a) {
-    return !s->params.worth || (!awaited(s, a) && enough(s, a, likely_ms(s, a)));
+    if (!s->params.worth) return true;
+    double ms = likely_ms(s, a);
+    return !awaited(s, a) && enough(s, a, ms > 0 ? ms : first_ms(s));
 }
 
 /* half: an exit that was taken several times will be again */

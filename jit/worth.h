@@ -27,6 +27,10 @@ void bk_worth_covers(const bk_anchor *a);
 /* native code was left by an exit that a better region would not take (at: bk_clock), and is entered again */
 static inline void bk_worth_left(bk_anchor *a, uint64_t at) { a->left_at = at; }
 void bk_worth_back(bk_anchor *a);
+static inline void bk_worth_lose(bk_anchor *a, double ticks) {
+    a->lost += ticks;
+    a->lost_ever += ticks;
+}
 /* has interpreting for lack of code here cost as much as a compile that takes so long? */
 bool bk_worth_lost(const bk_anchor *a, double ms);
 /* has interpreting after such exits cost as much as compiling the region again will? */

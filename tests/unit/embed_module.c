@@ -51,8 +51,8 @@ void bk_codestate_free(bk_codestate *s) {
     freed_states++;
     PyMem_RawFree(s);
 }
-int bk_driver_enable(bk_obj *code, const bk_params *p) {
-    note(p ? "enable+params " : "enable ");
+int bk_driver_enable(bk_obj *code, const bk_params *p, bool asked) {
+    note(p ? "enable+params " : asked ? "enable " : "watch ");
     return bk_py_codestate(code, true) ? bk_py_set_events(code, BK_EV_JUMP | BK_EV_START, false) : -1;
 }
 int bk_driver_disable(bk_obj *code) {
