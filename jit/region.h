@@ -60,7 +60,8 @@ extern uint64_t bk_code_bytes; /* machine code alive */
 
 /* worker.c: the compile thread. submit: compiles r (sync: on this thread). r->done is set when it is finished. */
 void bk_worker_submit(bk_region *r, bool sync);
-/* until all that is submitted now is finished, or so many microseconds; without the GIL */
+/* until all that is submitted now is finished, or so many microseconds (more if the thread gets less than half of the
+ * time); without the GIL */
 void bk_worker_wait_for(uint32_t us);
 /* after that time the worker asks for bk_on_wake (bk_py_wake_soon); false: there is no worker */
 bool bk_worker_wake_in(uint32_t us);
