@@ -221,6 +221,7 @@ static void reset(bk_builder *b) {
     memset(b->param_box, 0, sizeof b->param_box);
     b->share_operands = false;
     b->ndying = b->nmade = 0;
+    bk_twins_reset(b->twins);
     b->fresh_dies = false;
     b->org = 0;
     b->st.n = b->st.nloops = 0;
@@ -280,7 +281,8 @@ bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *ab
     b->noinline = calloc(BK_MAXSITES, sizeof *b->noinline);
     b->nomod = calloc(BK_MAXSITES, sizeof *b->nomod);
     b->leaves = calloc(BK_MAXSITES, sizeof *b->leaves);
-    if (b->ctxs && b->prefs && b->noinline && b->nomod && b->leaves) {
+    b->twins = bk_twins_new();
+    if (b->twins && b->ctxs && b->prefs && b->noinline && b->nomod && b->leaves) {
         int left;
         while ((left = attempt(b)) == 2) {}
         if (left) {
@@ -297,6 +299,7 @@ bk_fn *bk_build_one(const bk_request *rq, bk_bodies *all, bk_body *body, int *ab
     free(b->noinline);
     free(b->nomod);
     free(b->leaves);
+    free(b->twins);
     free(b);
     return result;
 }

@@ -184,6 +184,8 @@ typedef struct {
     enum { BK_NO_UNDERFLOW, BK_UNDERFLOW_IGNORED, BK_UNDERFLOW_TOLD } underflow; /* by NumPy; NO: nothing to tell */
 } bk_bodies;
 
+typedef struct bk_twins bk_twins;
+
 typedef struct bk_builder {
     bk_request rq;
     bk_bodies *bodies;
@@ -229,6 +231,7 @@ typedef struct bk_builder {
         bk_ref box;
     } made[BK_MOSTMADE]; /* numbers that this instruction made boxes of, before an effect */
     uint32_t nmade;
+    bk_twins *twins;
     bool share_operands; /* the operands of the instruction take boxes, too */
     bk_ref dying[BK_MOSTDYING];
     uint32_t ndying; /* collected: objects that lose a reference in this instruction */
@@ -352,6 +355,18 @@ bk_prof *prof(bk_builder *b);
 const bk_insn *insn(bk_builder *b);
 
 void bk_settle_identity(bk_builder *b); /* build_who.c: the function is built; which slots are one number */
+/* build_unknown.c */
+bool bk_one_local(bk_builder *b, const bk_val *v, const bk_val *o); /* locals of the real frame: one number */
+void bk_sync_shared(bk_builder *b, uint32_t slot); /* as bk_sync_slot; locals that are the same number get the box */
+/* build_twins.c: two phis that are one number, where neither has a box */
+bk_twins *bk_twins_new(void);
+void bk_twins_reset(bk_twins *t); /* for another attempt */
+bool bk_is_twin(bk_builder *b, const bk_val *v, const bk_val *w);
+bk_ref bk_twin_box(bk_builder *b, const bk_val *w,
+                   bk_ref box);                         /* the box of v's twin w when v got this one: borrowed */
+void bk_note_twins(bk_builder *b, const bk_version *v); /* a new version */
+/* the function is built; begins again if something was learned. one: are these numbers with these boxes one? */
+void bk_learn_twins(bk_builder *b, bool (*one)(const void *who, const bk_ref *num, const bk_ref *box), const void *who);
 /* build_share.c: one number is one object */
 bool bk_has_copy(bk_builder *b, const bk_val *v); /* the number stands in another place that is looked at again */
 bool bk_stands_elsewhere(bk_builder *b, const bk_val *v); /* in any place */

@@ -12,11 +12,13 @@ bool call_real(const bk_val *v) {
     return k != NK_NONE && k != NK_COMPLEX;
 }
 
-bool call_itself(const bk_call *c) {
-    *c->out = c->args[0];
-    c->args[0].own = c->args[0].own == O_OWNED ? O_NONE : c->args[0].own;
+static bool call_one_of_them(const bk_call *c, bk_val *v) {
+    *c->out = *v;
+    v->own = v->own == O_OWNED ? O_NONE : v->own;
     return true;
 }
+
+bool call_itself(const bk_call *c) { return call_one_of_them(c, &c->args[0]); }
 
 bool call_number(const bk_call *c, bk_obj *type, bk_ref r) {
     *c->out = v_num(type, r);
@@ -95,7 +97,8 @@ static bool extreme_mixed(bk_builder *b, const bk_call *c, int op) {
     if ((type != x->type && type != y->type) || !build_compare(b, op, y, x, &better)) return false;
     guard(b, type == y->type ? better.num : E(b, BK_NOT, better.num, 0), BK_G_TYPE);
     bk_val *best = type == y->type ? y : x;
-    return call_number(c, type, unbox(b, best));
+    unbox(b, best);
+    return call_one_of_them(c, best);
 }
 
 /* An object that was seen is the result itself, whoever compares it by identity: a path for each. `best` and `next` are
@@ -119,9 +122,17 @@ static void extreme_object(bk_builder *b, uint32_t n, int op, uint32_t best, uin
     extreme_object(b, n, op, best, next + 1);
 }
 
-static bool any_float_object(const bk_call *c) {
+/* Has an object that is not every number of its value. Ints in variables seldom have one where they may: a path for
+ * each would keep sums and extremes of them from becoming vectors. */
+static bool has_object(const bk_val *v) {
+    int64_t n;
+    if (!v->box || (v->type != bk_types.t_float && (v->type != bk_types.t_int || v->maybe))) return false;
+    return !(v->konst && bk_py_as_i64(v->konst, &n) && n >= -5 && n <= 256);
+}
+
+static bool any_object(const bk_call *c) {
     for (uint32_t i = 0; i < c->n; i++)
-        if (c->args[i].type == bk_types.t_float && c->args[i].box) return true;
+        if (has_object(&c->args[i])) return true;
     return false;
 }
 
@@ -137,7 +148,7 @@ static bool extreme(bk_builder *b, const bk_call *c, int op) {
     if (!same)
         for (uint32_t i = 0; i < c->n; i++)
             if (!is_python_real(&c->args[i])) return false;
-    if (!same || any_float_object(c)) {
+    if (!same || any_object(c)) {
         for (uint32_t i = 0; i < c->n; i++) unbox(b, &c->args[i]);
         extreme_object(b, c->n, op, 0, 1);
         return true;

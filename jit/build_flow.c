@@ -567,6 +567,7 @@ static bk_version *make_version(bk_builder *b, bool generic) {
     v->start->blk = v->blk;
     each_slot(b, v, v->start, phis_slot, &ph);
     if (!v->header) {
+        bk_note_twins(b, v);
         each_slot(b, v, v->start, value_slot, &which);
         return v;
     }
@@ -574,6 +575,7 @@ static bk_version *make_version(bk_builder *b, bool generic) {
     v->pre = new_block(b);
     ph = (phis_t){v->pre, 1};
     each_slot(b, v, v->start, phis_slot, &ph);
+    bk_note_twins(b, v);
     bk_state keep = b->st, *pre = state_copy(b, v->start);
     which = 1;
     each_slot(b, v, pre, value_slot, &which);

@@ -219,17 +219,27 @@ static bool cross_borrows(bk_builder *b, uint32_t slot) {
 }
 
 /* Locals of the real frame whose boxes may stand in other locals' home slots get them into their own: those slots are
- * about to change. All references are taken before the first slot is written, for the borrowing may go in circles. */
+ * about to change; so do those that are the same number. All references are taken before the first slot is written, for
+ * the borrowing may go in circles. */
 void settle_boxes(bk_builder *b, uint64_t mask) {
     const bk_codeinfo *ci = b->st.f[0].ci;
+    const bk_val *l = b->st.f[0].slots;
     bool any = false;
-    for (uint32_t i = 0; i < ci->nlocals; i++) any |= cross_borrows(b, i) && (b->st.f[0].slots[i].homes & mask);
+    for (uint32_t i = 0; i < ci->nlocals; i++) any |= cross_borrows(b, i) && (l[i].homes & mask);
     if (!any) return;
     bk_ref *boxes = alloc(b, ci->nlocals * sizeof *boxes);
+    bool *written = alloc(b, ci->nlocals);
+    uint64_t homes = 0;
+    for (uint32_t i = 0; i < ci->nlocals; i++) {
+        if (!cross_borrows(b, i)) continue;
+        for (uint32_t k = 0; k < ci->nlocals; k++) written[k] |= k == i || bk_one_local(b, &l[i], &l[k]);
+    }
+    for (uint32_t i = 0; i < ci->nlocals; i++) homes |= written[i] ? home_bit(i) : 0;
+    each_borrower(b, secure_homes, homes);
     for (uint32_t i = 0; i < ci->nlocals; i++)
-        if (cross_borrows(b, i)) CALLH(b, BK_H_box_ref, boxes[i] = b->st.f[0].slots[i].box);
+        if (cross_borrows(b, i)) CALLH(b, BK_H_box_ref, boxes[i] = l[i].box);
     for (uint32_t i = 0; i < ci->nlocals; i++)
-        if (boxes[i]) bk_sync_slot(b, i, &b->st.f[0].slots[i]);
+        if (written[i]) bk_sync_shared(b, i);
     for (uint32_t i = 0; i < ci->nlocals; i++)
         if (boxes[i]) CALLH(b, BK_H_box_unref, boxes[i]);
 }

@@ -42,7 +42,8 @@ static bool has_copy(bk_builder *b, const bk_val *v, bool dead) {
     for (uint32_t i = 0; i < b->st.n; i++) {
         const bk_bframe *f = &b->st.f[i];
         for (uint32_t k = 0; k < f->ci->nlocals + f->sp; k++)
-            if (copied_in(v, &f->slots[k]) && (dead || live_after(b, i, k))) return true;
+            if ((dead || live_after(b, i, k)) && (copied_in(v, &f->slots[k]) || bk_is_twin(b, v, &f->slots[k])))
+                return true;
     }
     return false;
 }
@@ -52,8 +53,9 @@ bool bk_stands_elsewhere(bk_builder *b, const bk_val *v) { return has_copy(b, v,
 
 bool bk_reuse_box(bk_builder *b, bk_val *v) {
     for (uint32_t i = 0; i < b->nmade; i++) {
-        if (!same_number(&b->made[i].was, v)) continue;
-        v->box = b->made[i].box;
+        bool same = same_number(&b->made[i].was, v);
+        if (!same && (!has_identity(v) || !bk_is_twin(b, &b->made[i].was, v))) continue;
+        v->box = same ? b->made[i].box : bk_twin_box(b, v, b->made[i].box);
         v->own = O_VOLATILE;
         v->maybe = false;
         return true;
@@ -83,6 +85,7 @@ static void give_box(bk_builder *b, uint32_t frame, uint32_t slot, bk_val *v, bk
 
 static void share_in(bk_builder *b, uint32_t frame, uint32_t slot, bk_val *v, const bk_val *was, bk_ref box) {
     if (same_number(was, v)) give_box(b, frame, slot, v, box);
+    else if (has_identity(v) && bk_is_twin(b, was, v)) give_box(b, frame, slot, v, bk_twin_box(b, v, box));
     else if ((v->kind == V_TUPLE || v->kind == V_SLICE) && copied_in(was, v)) {
         v->kids = copy_kids(b, v, v->nkids);
         for (int i = 0; i < v->nkids; i++) share_in(b, UINT32_MAX, 0, &v->kids[i], was, box);

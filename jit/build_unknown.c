@@ -54,19 +54,29 @@ static void share_box(bk_builder *b, uint32_t slot) {
     }
 }
 
-static void sync_locals(bk_builder *b) {
+bool bk_one_local(bk_builder *b, const bk_val *v, const bk_val *o) {
+    if (v->clean || v->kind != V_VAL || !v->num || is_constant(b, v->num)) return false;
+    if (o->clean || o->kind != V_VAL || o->type != v->type) return false;
+    return (o->num == v->num && o->box == v->box) || bk_is_twin(b, v, o);
+}
+
+void bk_sync_shared(bk_builder *b, uint32_t slot) {
     bk_bframe *f = &b->st.f[0];
-    for (uint32_t i = 0; i < f->ci->nlocals; i++) {
-        bk_val *l = &f->slots[i], was = *l;
+    bk_val was = f->slots[slot];
+    bk_sync_slot(b, slot, &f->slots[slot]);
+    for (uint32_t k = 0; k < f->ci->nlocals; k++) {
+        bk_val *o = &f->slots[k];
+        if (!bk_one_local(b, &was, o)) continue;
+        bk_ref box = Eimm(b, BK_HLOAD, 0, slot);
+        o->box = o->num == was.num ? box : bk_twin_box(b, o, box);
+        o->maybe = false;
+    }
+}
+
+static void sync_locals(bk_builder *b) {
+    for (uint32_t i = 0; i < b->st.f[0].ci->nlocals; i++) {
         share_box(b, i);
-        bk_sync_slot(b, i, l);
-        if (was.clean || was.kind != V_VAL || !was.num || is_constant(b, was.num)) continue;
-        for (uint32_t k = i + 1; k < f->ci->nlocals; k++) { /* the same number without a box: this one's */
-            bk_val *o = &f->slots[k];
-            if (o->clean || o->kind != V_VAL || o->num != was.num || o->type != was.type || o->box != was.box) continue;
-            o->box = Eimm(b, BK_HLOAD, 0, i);
-            o->maybe = false;
-        }
+        bk_sync_shared(b, i);
     }
 }
 

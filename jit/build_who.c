@@ -144,6 +144,10 @@ static void find_phis(bk_builder *b, identities *x) {
 /* the box of a number's slot */
 static bk_ref box_in(const bk_slot *s) { return bk_box_in_c(s) ? s->c : bk_box_in_b(s) ? s->b : 0; }
 
+static bool are_one(const void *x, const bk_ref *num, const bk_ref *box) {
+    return who(x, num[0], box[0]) == who(x, num[1], box[1]);
+}
+
 void bk_settle_identity(bk_builder *b) {
     identities x = {.fn = b->fn};
     uint32_t mask = 1;
@@ -153,6 +157,7 @@ void bk_settle_identity(bk_builder *b) {
     x.bucket = alloc(b, (mask + 1) * sizeof *x.bucket);
     x.now = alloc(b, (x.nnodes + 1) * sizeof *x.now);
     while (refine(&x)) {}
+    bk_learn_twins(b, are_one, &x);
     for (uint32_t i = 0; i < b->fn->nslots; i++) {
         bk_slot *s = &b->fn->slots[i];
         if (s->who && s->kind != BK_SK_TUPLE && s->kind != BK_SK_SLICE) s->who = who(&x, s->a, box_in(s));

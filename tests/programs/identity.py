@@ -185,3 +185,70 @@ def numpy_scalars_converted(n):
         out.append((abs(x) is x, np.uint32(x) is x, np.float64(y) is y, np.absolute(x) is x, +x is x, x**1 is x))
         out.append((float(y) is y, int(x) is x, int(q) is q, q**1 is q, q.real is q, q.conjugate() is q))
     return out
+
+
+def limited(v):
+    if isinstance(v, int) and not -(10**40) < v < 10**40:
+        return v % 1000003
+    if isinstance(v, float) and not -1e100 < v < 1e100:
+        return 1.5
+    return v
+
+
+@case((40,))
+def boxed_behind_a_merge(n):
+    """Each variable has a phi of its own there; the box that is made for one is the others', too."""
+    b, q, y = 70000, 300, 2.5
+    xs = [0, 1]
+    out = []
+    for i in range(n):
+        b = q * 1 + i
+        xs[-1] = b or y
+        z = x = y * 0.5 + i
+        if i % 3 == 1:
+            q = 300 + i
+        elif i % 3 == 2:
+            y = 2.5 + i
+        xs[0] = x
+        out.append((b, xs[1], x, z, xs[0]))
+    return [(b is c, x is z, x is w) for b, c, x, z, w in out]
+
+
+@case((60,))
+def synced_before_other_locals(n):
+    """A local that another one's slot may lend its box goes home first: the same number in others goes with it."""
+    a, b, x, y, z, q = 5, 70000, 0.5, 2.5, 10**25, 300
+    same = []
+    for i in range(n):
+        for _ in range(2):
+            b = b * 1
+        q = b
+        a, b = limited(a), limited(b)
+        x, y, z = limited(x), limited(y), limited(z)
+        q = limited(q)
+    same.append(b is q)
+    for i in range(n):
+        for _ in range(2):
+            b = b * 1
+        q = b
+        a = limited(a)
+        b = limited(b)
+        x = limited(x)
+        y = limited(y)
+        z = limited(z)
+        q = limited(q)
+    same.append(b is q)
+    return same
+
+
+@case((40,))
+def extremes_of_objects(n):
+    xs = [k * 7919 % 5003 for k in range(n)]
+    out = []
+    best = 0
+    for i in range(1, n):
+        best = max(best, xs[i])
+        least = min(xs[i], xs[i - 1])
+        mixed = max(xs[i], 0.5 * i)
+        out.append((best, least, mixed))
+    return [(b is max(xs[1 : k + 2]), m is xs[k + 1] or m is xs[k], f is xs[k + 1]) for k, (b, m, f) in enumerate(out)]
