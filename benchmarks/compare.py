@@ -103,6 +103,21 @@ def with_c(name, args):
     return lambda: run(*values)
 
 
+def settle(call):
+    """Calls until all is compiled that is going to be: three calls in a row that ask for nothing. Gives the result."""
+    import backedge
+
+    quiet, result = 0, None
+    for _ in range(20):
+        before = backedge.stats()["compiles"]
+        result = call()
+        backedge._core.drain()
+        quiet = quiet + 1 if backedge.stats()["compiles"] == before else 0
+        if quiet == 3:
+            break
+    return result
+
+
 # ---- measuring -------------------------------------------------------------------------------------------------------
 def timed(call):
     start = time.perf_counter()
@@ -134,9 +149,7 @@ def steady(path, rounds, options, seconds):
         calls["c"] = c_call
     import backedge
 
-    for _ in range(3):
-        result = calls["backedge"]()
-        backedge._core.drain()
+    result = settle(calls["backedge"])
     if not jitted.check(result):
         raise SystemExit(f"{path}: wrong result {result!r}")
     times = {name: [] for name in calls}
@@ -197,9 +210,7 @@ def child_first(path, kind, options):
         first += time.process_time() - start
         stats = backedge.stats()
         compiling = (stats["build_ms"] + stats["worker_cpu_ms"]) / 1000
-        for _ in range(3):
-            run(*args)
-            backedge._core.drain()
+        settle(lambda: run(*args))
     best = min(cpu(lambda: run(*args)) for _ in range(2 if kind == "plain" else 5))
     print(json.dumps({"first": first, "steady": best, "compile": compiling}))
 

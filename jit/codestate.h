@@ -63,7 +63,9 @@ struct bk_anchor {
     bool no_hoist;         /* hoisted guards failed */
     double lost;           /* clock ticks interpreted for lack of (better) code here; see worth.h */
     double lost_ever;      /* the same, whatever was compiled since */
-    double seen;           /* clock ticks interpreted before it was recorded */
+    double lost_before_cover;
+    bool covers;                       /* the outermost loop, and in its first run since its code was published */
+    double seen;                       /* clock ticks interpreted before it was recorded */
     uint64_t passed_at, passed_native; /* the last back edge: clock, and ticks in native code until then */
     uint64_t passed_call;              /* and in which call */
     double pass;                       /* clock ticks from back edge to back edge of the same call */

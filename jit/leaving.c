@@ -122,6 +122,7 @@ void bk_after_exit(bk_codestate *s, bk_anchor *a, bk_region *r, uint32_t exit, b
     uint32_t n = ++r->exit_counts[exit];
     if (kind == BK_G_BRANCH && n <= 32) note_branch(fn, x);
     if (kind == BK_G_BRANCH && leaves_loop(s, a, fn, x)) kind = BK_G_LOOP_END;
+    if (a->covers && kind == BK_G_LOOP_END) bk_worth_ended(a);
     if (early && kind != BK_G_LOOP_END && kind != BK_G_POLL) {
         bk_count.early_leaves += BK_TIMED_EVERY;
         a->early += BK_TIMED_EVERY;

@@ -73,14 +73,48 @@ static bool enough(const bk_codestate *s, const bk_anchor *a, double ms) {
     return a->lost * 100 >= ms * 1e3 * bk_ticks_per_us() * (double)s->params.worth;
 }
 
-void bk_worth_covers(const bk_anchor *a) {
-    for (uint32_t i = 0; a->header >= 0 && i < a->of->nanchors; i++) {
+static bool is_inside(const bk_anchor *o, const bk_anchor *a) {
+    return o != a && bk_in_body(a->of->flow, (uint32_t)a->header, (uint32_t)o->header);
+}
+
+void bk_worth_covers(bk_anchor *a) {
+    a->covers = a->header >= 0;
+    for (uint32_t i = 0; a->covers && i < a->of->nanchors; i++)
+        if (is_inside(a, &a->of->anchors[i])) a->covers = false;
+    for (uint32_t i = 0; a->covers && i < a->of->nanchors; i++) {
         bk_anchor *o = &a->of->anchors[i];
-        if (o != a && bk_in_body(a->of->flow, (uint32_t)a->header, (uint32_t)o->header)) o->lost = 0, o->passed_at = 0;
+        if (!is_inside(o, a)) continue;
+        o->lost_before_cover += o->lost;
+        o->lost = 0;
+        o->passed_at = 0;
     }
 }
 
 bool bk_worth_lost(const bk_anchor *a, double ms) { return enough(a->of, a, ms); }
+
+/* is o the next smaller loop inside a? */
+static bool is_next_inside(const bk_anchor *o, const bk_anchor *a) {
+    for (uint32_t i = 0; i < a->of->nanchors; i++) {
+        const bk_anchor *between = &a->of->anchors[i];
+        if (is_inside(o, between) && is_inside(between, a)) return false;
+    }
+    return is_inside(o, a);
+}
+
+/* A run is interpreted until its first back edge that has code: the loops inside a count again, and the next one, whose
+ * whole first run that would be, gets its code as soon as there is another run. */
+void bk_worth_ended(bk_anchor *a) {
+    a->covers = false;
+    for (uint32_t i = 0; i < a->of->nanchors; i++) {
+        bk_anchor *o = &a->of->anchors[i];
+        if (!is_inside(o, a)) continue;
+        o->lost += o->lost_before_cover;
+        o->lost_before_cover = 0;
+        if (o->region || !is_next_inside(o, a)) continue;
+        double needed = likely_ms(a->of, o) * 1e3 * bk_ticks_per_us() * (double)a->of->params.worth / 100;
+        if (o->lost < needed) o->lost = needed;
+    }
+}
 
 /* is the loop interpreted because code around it was left by an exit that is being accounted for there? */
 static bool left_around(const bk_codestate *s, const bk_anchor *a) {

@@ -22,8 +22,10 @@ bool bk_worth_record(const bk_codestate *s, const bk_anchor *a);
 bool bk_worth_start(const bk_codestate *s, bk_anchor *a);
 /* may the place be compiled: nothing inside or around it has code, or enough was lost? */
 bool bk_worth_compile(const bk_codestate *s, const bk_anchor *a);
-/* code of the loop a was published: what was lost in loops inside it until now was lost for lack of that */
-void bk_worth_covers(const bk_anchor *a);
+/* Code of the loop a was published. If there is none around it, what was lost in loops inside it until now was lost for
+ * lack of that code. When it has ended, another run may come, which begins inside: then it counts again. */
+void bk_worth_covers(bk_anchor *a);
+void bk_worth_ended(bk_anchor *a);
 /* native code was left by an exit that a better region would not take (at: bk_clock), and is entered again */
 static inline void bk_worth_left(bk_anchor *a, uint64_t at) { a->left_at = at; }
 void bk_worth_back(bk_anchor *a);
