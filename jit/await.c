@@ -77,7 +77,7 @@ bool bk_round_soon(const bk_anchor *a, bk_frame *f, uint64_t rec_us) {
 void bk_await(bk_anchor *a, bk_frame *f) {
     if (!a->job || a->header < 0 || a->region || __atomic_load_n(&a->job->done, __ATOMIC_ACQUIRE)) return;
     bool doubtful = a->of->asked ? a->job->doubtful : a->job->part < 1;
-    if (a->of->params.sync || doubtful) return;
+    if (a->of->params.sync || doubtful || (a->parked && !bk_budget_affords_main(a, a->job))) return;
     double rest = left_us(a, f, bk_recorded_us(a->of)), us = rest / PART;
     if (us < LEAST_US) return;
     /* what is left to run pays for this compile, and for others as if it had been interpreted */

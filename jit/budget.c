@@ -13,18 +13,16 @@ enum { SURE = 8, WARY = 4, SAVED_PART = 4, USUAL_MS = 10, LEAST_MS = 4 };
 static const double MAIN_PART = 0.3;   /* of the program's time, that a loop has cost */
 static const double EVENT_MS = 0.0002; /* an instruction that is recorded */
 
-typedef enum { WARY_SHARE, WATCHED_SHARE, USUAL_SHARE, SURE_SHARE, MAIN_SHARE } share;
+typedef enum { WARY_SHARE, WATCHED_SHARE, LIKELY_SHARE, MAIN_SHARE, USUAL_SHARE, SURE_SHARE } share;
 static const struct {
     double free_ms, part; /* of the setting compile_percent */
-} shares[] = {[WARY_SHARE] = {20, 0.2},
-              [WATCHED_SHARE] = {20, 0.5},
-              [USUAL_SHARE] = {25, 1},
-              [SURE_SHARE] = {25, 2},
-              [MAIN_SHARE] = {40, 2}};
+} shares[] = {[WARY_SHARE] = {20, 0.2}, [WATCHED_SHARE] = {20, 0.3}, [LIKELY_SHARE] = {20, 0.6},
+              [MAIN_SHARE] = {40, 1},   [USUAL_SHARE] = {25, 1},     [SURE_SHARE] = {25, 2}};
 
 static double start_ms; /* when the first code was watched */
 static double added_ms; /* of interpreting that native code made needless, expected */
 static double apart_ms;
+static double losses; /* native code of loops that nobody named, which gained nothing: there will be more like them */
 double bk_budget_saved_ticks;
 
 /* CPU time of all but compiles: on a busy machine a program gets less than the time that passes */
@@ -46,6 +44,7 @@ void bk_budget_begin(void) {
 
 void bk_budget_add(double ms) { added_ms += ms; }
 void bk_budget_apart(double ms) { apart_ms += ms; }
+void bk_budget_lost(const bk_codestate *s) { losses += !s->asked; }
 
 static double saved_ms(void) { return bk_budget_saved_ticks / bk_ticks_per_us() / 1e3; }
 
@@ -54,6 +53,7 @@ static double left_ms(const bk_codestate *s, share share) {
     double spent = bk_worker_cpu_ms + bk_worker_waiting_ms() + bk_count.build_ms - apart_ms +
                    EVENT_MS * (double)bk_count.record_events;
     double part = (double)s->params.compile_percent / 100 * shares[share].part;
+    if (!s->asked) part /= 1 + losses;
     double earned = (program_ms() - start_ms + added_ms) * part + saved_ms() / SAVED_PART;
     return shares[share].free_ms + earned - spent;
 }
@@ -62,14 +62,14 @@ bool bk_budget_left(const bk_codestate *s, const bk_anchor *a) {
     if (bk_on_this_thread(s)) return true;
     bool sure = bk_worth_lost(a, SURE * USUAL_MS);
     if (s->asked) return left_ms(s, sure ? SURE_SHARE : USUAL_SHARE) >= 0;
-    return sure ? left_ms(s, USUAL_SHARE) >= 0 : left_ms(s, WARY_SHARE) >= LEAST_MS;
+    return sure ? left_ms(s, LIKELY_SHARE) >= 0 : left_ms(s, WARY_SHARE) >= LEAST_MS;
 }
 
 static share share_of(const bk_anchor *a, bool sure, bool doubtful) {
     if (a->of->asked) return sure && !doubtful ? SURE_SHARE : USUAL_SHARE;
     if (doubtful) return WARY_SHARE;
     if (a->lost_ever > MAIN_PART * (program_ms() - start_ms) * 1e3 * bk_ticks_per_us()) return MAIN_SHARE;
-    return sure ? USUAL_SHARE : WATCHED_SHARE;
+    return sure ? LIKELY_SHARE : WATCHED_SHARE;
 }
 
 /* Half of what is compiled turns out to gain little, most of all what calls unknown code. */
@@ -82,4 +82,8 @@ bool bk_budget_affords(const bk_anchor *a, const bk_region *r) {
     share share = share_of(a, bk_worth_lost(a, a->replaces ? ms : SURE * ms), doubtful);
     double least = share == WARY_SHARE ? WARY * ms / r->part : s->asked || a->replaces ? 0 : ms;
     return bk_worth_lost(a, least) && ms <= left_ms(s, share);
+}
+
+bool bk_budget_affords_main(const bk_anchor *a, const bk_region *r) {
+    return a->of->asked || bk_worker_likely_ms(r) <= left_ms(a->of, MAIN_SHARE);
 }

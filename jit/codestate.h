@@ -75,7 +75,8 @@ struct bk_anchor {
     bk_anchor *next_resting;
     uint64_t rest_until;           /* microseconds */
     uint32_t idle, idle_us;        /* events since the last rest that led to nothing; microseconds of that rest */
-    uint64_t woke_at;              /* since when there have been events again; `lost` then */
+    uint64_t slept_at, woke_at;    /* when the last such rest began and ended */
+    uint64_t seen_at;              /* since when there have been events again; `lost` then */
     double lost_before, lost_rate; /* how much was lost each clock tick before the last rest */
     bk_trial trial;
     uint64_t left_at; /* when native code was left by an exit that costs; 0: it was not */

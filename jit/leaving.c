@@ -1,4 +1,5 @@
 /* What follows from the exits of native code: it is built again with what is seen there, or given up. */
+#include "budget.h"
 #include "driver.h"
 #include "event.h"
 #include "worth.h"
@@ -94,6 +95,7 @@ static void penalise(bk_anchor *a, bk_region *r, bk_where at) {
 int bk_give_up(bk_anchor *a) {
     a->state = A_BLACKLISTED;
     a->abort = BK_AB_NO_GAIN;
+    bk_budget_lost(a->of);
     a->abort_at = bk_anchor_head(a);
     a->relearn = 0;
     bk_count.blacklisted++;

@@ -67,22 +67,43 @@ uint32_t bk_profit_calls(const bk_fn *f, uint32_t *all) {
     return calls;
 }
 
-static bool has_loops_inside(const bk_anchor *a, const bk_fn *f) {
+/* own: clock ticks that a pass takes without calls */
+static double part_of_pass(const bk_anchor *a, double own) { return a->pass > own ? own / a->pass : 1; }
+
+/* the least of the loops inside of which it can be told */
+static double part_inside(const bk_anchor *a, const bk_fn *f) {
+    enum { BYTECODE_NS = 40 };
+    const bk_codestate *s = a->of;
+    double least = 1;
+    for (uint32_t i = 0; f->ncodes < 2 && i < s->nanchors; i++) {
+        const bk_anchor *o = &s->anchors[i];
+        if (o == a || bk_anchor_has_inner(o) || !bk_in_body(s->flow, (uint32_t)a->header, (uint32_t)o->header))
+            continue;
+        double bytecodes = bk_body_size(s->flow, (uint32_t)o->header);
+        double part = part_of_pass(o, BYTECODE_NS * 1e-3 * bytecodes * bk_ticks_per_us());
+        if (part < least) least = part;
+    }
+    return least;
+}
+
+static bool calls_loops(const bk_anchor *a, const bk_fn *f) {
     for (uint32_t i = 0; i < f->ncodes; i++) {
         const bk_codestate *callee = f->codes[i] == a->of->code ? NULL : bk_py_codestate(f->codes[i], false);
         if (callee && callee->nanchors) return true;
     }
-    return bk_anchor_has_inner(a);
+    return false;
 }
 
 /* Loops of pickle, ast.unparse and email that gained nothing had a call in some 20 to 30 instructions, or passes that
- * took far longer than their own instructions can. What loops inside take is not known. */
+ * took far longer than their own instructions can. */
 double bk_profit_part(const bk_anchor *a, const bk_fn *f) {
     enum { EACH = 60, INS_NS = 20 };
     uint32_t all, calls = bk_profit_calls(f, &all);
     if (!calls) return 1;
-    double own = INS_NS * 1e-3 * all * bk_ticks_per_us(), few = calls * EACH <= all ? 1 : 0.5;
-    return has_loops_inside(a, f) || a->pass * few < own ? few : own / a->pass;
+    double most = calls * EACH <= all ? 1 : 0.5, part;
+    if (bk_anchor_has_inner(a)) part = part_inside(a, f);
+    else part = calls_loops(a, f) ? 1 : part_of_pass(a, INS_NS * 1e-3 * all * bk_ticks_per_us());
+    return part < most ? part : most;
 }
 
 bool bk_profit_counts(const bk_anchor *a, const bk_fn *f) {

@@ -9,7 +9,15 @@
 #include "iterations.h"
 #include "worth.h"
 
-enum { SHORT_INSNS = 70, MANY = 256, IDLE = 128, IDLE_AGAIN = 32, FIRST_US = 10000, LONGEST_US = 320000 };
+enum {
+    SHORT_INSNS = 70,
+    MANY = 256,
+    IDLE = 128,
+    IDLE_AGAIN = 32,
+    FIRST_US = 10000,
+    LONGEST_US = 320000,
+    WAKING_US = 200
+};
 
 /* Instructions of an iteration, with those of inlined functions; 0: not known, there are loops or native calls in it.
  */
@@ -77,8 +85,9 @@ void bk_rest_after(bk_anchor *a, int64_t insns, bool quick, uint32_t entries) {
  * nor than after it. */
 static void lost_in_rest(bk_anchor *a, uint64_t now) {
     double before = a->lost_rate;
-    a->lost_rate = now > a->woke_at ? (a->lost - a->lost_before) / (double)(now - a->woke_at) : 0;
-    if (a->idle_us) bk_worth_lose(a, (before < a->lost_rate ? before : a->lost_rate) * a->idle_us * bk_ticks_per_us());
+    a->lost_rate = now > a->seen_at ? (a->lost - a->lost_before) / (double)(now - a->seen_at) : 0;
+    double rested = a->idle_us ? (double)(a->woke_at - a->slept_at) : 0;
+    bk_worth_lose(a, (before < a->lost_rate ? before : a->lost_rate) * rested);
     a->passed_at = 0;
 }
 
@@ -86,13 +95,15 @@ bool bk_rest_idle(bk_anchor *a) {
     if (a->of->params.sync || bk_config.fixed_order || a->of->recording) return false;
     if (!a->idle++) {
         a->lost_before = a->lost;
-        if (!a->idle_us) a->woke_at = bk_clock();
+        uint64_t now = bk_clock();
+        if (!a->idle_us || (double)(now - a->woke_at) < WAKING_US * bk_ticks_per_us()) a->seen_at = now;
+        else a->seen_at = a->woke_at;
     }
     if (a->idle < (a->idle_us ? IDLE_AGAIN : IDLE)) return false;
     lost_in_rest(a, bk_clock());
     a->idle = 0;
     a->idle_us = a->job && !a->parked ? FIRST_US : longer(a->idle_us);
-    a->woke_at = bk_clock() + (uint64_t)(a->idle_us * bk_ticks_per_us());
+    a->slept_at = a->woke_at = bk_clock();
     return rest(a, a->idle_us);
 }
 
@@ -109,6 +120,7 @@ static void end_rests_of(const bk_codestate *s, uint64_t now) {
         bk_anchor *a = *p;
         if (a->of == s && a->rest_until <= now) {
             a->resting = false;
+            a->woke_at = bk_clock();
             *p = a->next_resting;
         } else p = &a->next_resting;
     }

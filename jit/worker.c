@@ -13,6 +13,7 @@ static bool started, stopping, busy, unusable;
 static bool leaving; /* the thread ends before a fork, and is started again when there is work */
 static bool forking; /* nothing is begun until the fork was made; Python code may run meanwhile (other hooks) */
 static bk_region *first, **last = &first;
+enum { LOADING_MS = 8 };             /* the code generator, which the first compile does */
 enum { BASE_INS = 200 };             /* a compile takes as long as so many instructions, and those that it has */
 static const double GUESS_MS = 0.03; /* each, before any was compiled */
 static double regions_ms;            /* of all compiles, without loading the code generator */
@@ -42,11 +43,13 @@ double bk_worker_waiting_ms(void) {
 }
 
 double bk_worker_usual_ms(void) {
-    enum { USUAL_MS = 8, LOADING_MS = 12 }; /* the code generator, which the first one loads */
+    enum { USUAL_MS = 12 };
     return compiles ? regions_ms / (double)compiles : USUAL_MS + LOADING_MS;
 }
 
-double bk_worker_likely_ms(const bk_region *r) { return (double)(r->fn->nins + BASE_INS) * each_ms(); }
+double bk_worker_likely_ms(const bk_region *r) {
+    return (double)(r->fn->nins + BASE_INS) * each_ms() + (compiles ? 0 : LOADING_MS);
+}
 
 /* lock held, the queue is not empty */
 static bk_region *take_first(void) {

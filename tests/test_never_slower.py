@@ -59,6 +59,38 @@ def test_a_recording_ends_though_the_loop_around_is_compiled_already(run_python,
     assert ended and (len(started) == len(ended) or started[-1] > 0.8 * events[-1]["t"])
 
 
+WATCHED = """
+def in_calls(rounds, data):
+    t = 0
+    for i in range(rounds):
+        t += len(sorted(data, key=str)) + i
+    return t
+
+def in_the_loop(rounds):
+    t = 0
+    for i in range(rounds):
+        t = (t * 31 + i) & 0xFFFFFF
+        if t % 7 == 3:
+            t ^= i
+    return t
+
+print({call})
+"""
+
+
+@pytest.mark.skipif(bool(os.environ.get("BACKEDGE_STRESS")), reason="needs compiles that succeed")
+@pytest.mark.parametrize(
+    "call, name", [("in_calls(1500, list(range(2000)))", None), ("in_the_loop(5000000)", "in_the_loop")]
+)
+def test_of_watched_code_only_what_is_likely_to_gain_is_compiled(run_python, tmp_path, call, name):
+    (tmp_path / "watched.py").write_text(WATCHED.format(call=call))
+    env = {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_LOG": str(tmp_path / "log")}
+    plain = run_python("watched.py")
+    assert run_python("-m", "backedge", "run", "watched.py", env=env).stdout == plain.stdout
+    events = [e for e in map(json.loads, open(tmp_path / "log")) if "event" in e]
+    assert {e["function"] for e in events if e["event"] == "compiled"} == ({name} if name else set())
+
+
 @pytest.mark.skipif(bool(os.environ.get("BACKEDGE_STRESS")), reason="needs compiles that succeed")
 def test_without_budget_places_rest(run_python):
     ms, events = json.loads(run_python(text=MANY_LOOPS, env={"BACKEDGE_FIXED_ORDER": "0"}).stdout)
