@@ -221,6 +221,7 @@ static void reset(bk_builder *b) {
     memset(b->param_box, 0, sizeof b->param_box);
     b->share_operands = false;
     b->ndying = b->nmade = 0;
+    b->in_hand = NULL;
     bk_twins_reset(b->twins);
     b->fresh_dies = false;
     b->org = 0;

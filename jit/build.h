@@ -226,6 +226,7 @@ typedef struct bk_builder {
     bk_obj *kwnames;          /* of the KW_NAMES just before this CALL */
     const bk_prof *result_of; /* the value just pushed has the type recorded here */
     uint32_t nvid;            /* identities of virtual instances */
+    bk_val *in_hand;          /* off the stack and not stored yet */
     struct {
         bk_val was;
         bk_ref box;

@@ -28,8 +28,10 @@ static void secure_volatile(bk_builder *b, bk_val *v, uint64_t unused) {
     secure(b, v);
 }
 
-/* the real frame's locals borrow from their own home slots only: stacks and inlined frames are left to look at */
+/* the real frame's locals borrow from their own home slots only: stacks and inlined frames are left to look at, and the
+ * value that is being stored */
 static void each_borrower(bk_builder *b, void (*fn)(bk_builder *, bk_val *, uint64_t), uint64_t arg) {
+    if (b->in_hand) fn(b, b->in_hand, arg);
     for (uint32_t i = 0; i < b->st.n; i++) {
         bk_bframe *f = &b->st.f[i];
         for (uint32_t k = i ? 0 : f->ci->nlocals; k < f->ci->nlocals + f->sp; k++) fn(b, &f->slots[k], arg);
@@ -320,6 +322,16 @@ void put_home(bk_builder *b, uint32_t slot, bk_ref p) {
     drop_home(b, old);
 }
 
+/* before a home slot is written: who borrows its object, or one of a slot that is written for its sake, gets a
+ * reference */
+static void free_home(bk_builder *b, uint64_t bit, bk_val *v) {
+    begin_effect(b);
+    b->in_hand = v;
+    settle_boxes(b, bit);
+    each_borrower(b, secure_homes, bit);
+    b->in_hand = NULL;
+}
+
 static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     bk_bframe *f = TOPF(b);
     bk_val *l = &f->slots[slot];
@@ -328,11 +340,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
     bool keep_unboxed = (v.kind == V_VAL && v.num && (!v.box || v.own == O_CONST || v.maybe)) || v.kind == V_INST;
     if (!keep_unboxed && v.kind != V_NULL) boxed(b, &v);
     if (keep_unboxed) {
-        if (object || v.own == O_OWNED) {
-            begin_effect(b);
-            settle_boxes(b, bit);
-            each_borrower(b, secure_homes, bit);
-        }
+        if (object || v.own == O_OWNED) free_home(b, bit, &v);
         if (object) {
             bk_ref old = Eimm(b, BK_HLOAD, 0, slot);
             Eimm(b, BK_HSTORE, KP(b, NULL), slot);
@@ -349,10 +357,7 @@ static void store_outer(bk_builder *b, uint32_t slot, bk_val v) {
         *l = v;
         return;
     }
-    begin_effect(b);
-    settle_boxes(b, bit);
-    each_borrower(b, secure_homes, bit);
-    if (v.own == O_HOMES && (v.homes & bit)) v.own = O_VOLATILE;
+    free_home(b, bit, &v);
     bk_ref p = v.kind == V_NULL ? KP(b, NULL) : v.box;
     if (v.kind != V_NULL && v.own != O_OWNED) E(b, BK_INCREF, p, 0);
     bk_ref old = Eimm(b, BK_HLOAD, 0, slot);

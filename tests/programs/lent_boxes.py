@@ -54,3 +54,16 @@ def lent_boxes(n):
         x = x * 0.5 + i
         seen.append((x, z))
     return b, x, z, seen
+
+
+@case((40,), (150,), (150,))
+def lent_box_of_the_value_that_is_stored(n):
+    """While c's object is stored to a, locals get the boxes that they hold into their own slots: c's is written."""
+    a, b, c = 5, 2**63, 1
+    for i in range(1000, 1000 + n):
+        c = c + 0
+        a = i
+        for j in range(3):
+            pass
+        a, b, c = c, a, b
+    return a, b, c, i, j
