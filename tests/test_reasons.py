@@ -210,7 +210,7 @@ ABORTS = {
         "".join(
             f"k{i} = 1\n{LOOP.format(f's += x * k{i}; ' * 100)}f([1] * {100 * i})\nk{i} = 2\n" for i in range(1, 16)
         ),
-        {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_COMPILE_PERCENT": "100"},
+        {"BACKEDGE_FIXED_ORDER": "0", "BACKEDGE_WORTH": "0", "BACKEDGE_COMPILE_PERCENT": "100"},
     ),
     "LEAVES_EARLY": (
         "def f(xs):\n    global q\n    q = s = 0\n    for x in xs:\n        s += x\n        if x > 7: del q\n"

@@ -82,10 +82,12 @@ class Page(html.parser.HTMLParser):
         return [self.scripts[name] for name in sorted(self.scripts) if name.startswith("loop-")]
 
 
+FIXED = {"BACKEDGE_FIXED_ORDER": "1"}
+
+
 def report(folder, *options, program=PROGRAM, status=3, args=("a",)):
     (folder / "p.py").write_text(program)
-    env = {"BACKEDGE_FIXED_ORDER": "1"}
-    done = python("-m", "backedge", "report", *options, "p.py", *args, cwd=folder, env=env)
+    done = python("-m", "backedge", "report", *options, "p.py", *args, cwd=folder, env=FIXED)
     assert done.returncode == status, done.stderr
     return done
 
@@ -182,7 +184,7 @@ def test_one_page_of_several_saved_runs(folder, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}.py").write_text(f"def {name}(n):\n    for i in range(n): n += i\n{name}(30000)\n")
-        done = python("-m", "backedge", "report", "--save", "saved", f"{name}.py", cwd=tmp_path / name)
+        done = python("-m", "backedge", "report", "--save", "saved", f"{name}.py", cwd=tmp_path / name, env=FIXED)
         assert done.returncode == 0, done.stderr
         (tmp_path / name / f"{name}.py").unlink()
     done = python("-m", "backedge", "report", "--from", "one/saved", "two/saved", "-o", "both.html", cwd=tmp_path)
