@@ -102,8 +102,9 @@ static bool is_next_inside(const bk_anchor *o, const bk_anchor *a) {
 }
 
 /* A run is interpreted until its first back edge that has code: the loops inside a count again, and the next one, whose
- * whole first run that would be, gets its code as soon as there is another run. */
+ * whole first run that would be, gets its code as soon as there is another run, unless a pass of a is short. */
 void bk_worth_ended(bk_anchor *a) {
+    enum { SHORT = 8 }; /* its compile takes so many times longer */
     a->covers = false;
     for (uint32_t i = 0; i < a->of->nanchors; i++) {
         bk_anchor *o = &a->of->anchors[i];
@@ -112,7 +113,7 @@ void bk_worth_ended(bk_anchor *a) {
         o->lost_before_cover = 0;
         if (o->region || !is_next_inside(o, a)) continue;
         double needed = likely_ms(a->of, o) * 1e3 * bk_ticks_per_us() * (double)a->of->params.worth / 100;
-        if (o->lost < needed) o->lost = needed;
+        if (o->lost < needed && (a->pass <= 0 || a->pass * SHORT > needed)) o->lost = needed;
     }
 }
 
