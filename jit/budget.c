@@ -1,6 +1,7 @@
 /* The compile budget. Some milliseconds are free; then compiles may take a part of the program's CPU time, and of what
  * native code has saved, as far as that is known. There is more for a loop for lack of which interpreting has cost
- * several times as much as a compile takes. Of code that nobody decorated most gains little: there it is less, but for
+ * several times as much as a compile takes; one that was decorated and calls nothing unknown then gets its code in any
+ * case. Of code that nobody decorated most gains little: there it is less, but for
  * the loops that the program spends its time in; a loop that calls much that is interpreted has to cost several times
  * what its compile will. So a program for which nothing can be done loses about a hundredth. */
 #include "budget.h"
@@ -9,7 +10,7 @@
 #include "profit.h"
 #include "worth.h"
 
-enum { SURE = 8, WARY = 4, SAVED_PART = 4, USUAL_MS = 10, LEAST_MS = 4 };
+enum { PAID = 2, SURE = 8, WARY = 4, SAVED_PART = 4, USUAL_MS = 10, LEAST_MS = 4 };
 static const double MAIN_PART = 0.3;   /* of the program's time, that a loop has cost */
 static const double EVENT_MS = 0.0002; /* an instruction that is recorded */
 
@@ -17,7 +18,7 @@ typedef enum { WARY_SHARE, WATCHED_SHARE, LIKELY_SHARE, MAIN_SHARE, USUAL_SHARE,
 static const struct {
     double free_ms, part; /* of the setting compile_percent */
 } shares[] = {[WARY_SHARE] = {20, 0.2}, [WATCHED_SHARE] = {20, 0.3}, [LIKELY_SHARE] = {20, 0.6},
-              [MAIN_SHARE] = {40, 1},   [USUAL_SHARE] = {25, 1},     [SURE_SHARE] = {25, 2}};
+              [MAIN_SHARE] = {40, 1},   [USUAL_SHARE] = {25, 1},     [SURE_SHARE] = {50, 2}};
 
 static double start_ms; /* when the first code was watched */
 static double added_ms; /* of interpreting that native code made needless, expected */
@@ -61,12 +62,12 @@ static double left_ms(const bk_codestate *s, share share) {
 bool bk_budget_left(const bk_codestate *s, const bk_anchor *a) {
     if (bk_on_this_thread(s)) return true;
     bool sure = bk_worth_lost(a, SURE * USUAL_MS);
-    if (s->asked) return left_ms(s, sure ? SURE_SHARE : USUAL_SHARE) >= 0;
+    if (s->asked) return sure || left_ms(s, USUAL_SHARE) >= 0;
     return sure ? left_ms(s, LIKELY_SHARE) >= 0 : left_ms(s, WARY_SHARE) >= LEAST_MS;
 }
 
 static share share_of(const bk_anchor *a, bool sure, bool doubtful) {
-    if (a->of->asked) return sure && !doubtful ? SURE_SHARE : USUAL_SHARE;
+    if (a->of->asked) return doubtful ? USUAL_SHARE : SURE_SHARE;
     if (doubtful) return WARY_SHARE;
     if (a->lost_ever > MAIN_PART * (program_ms() - start_ms) * 1e3 * bk_ticks_per_us()) return MAIN_SHARE;
     return sure ? LIKELY_SHARE : WATCHED_SHARE;
@@ -79,6 +80,7 @@ bool bk_budget_affords(const bk_anchor *a, const bk_region *r) {
     double ms = bk_worker_likely_ms(r);
     if (a->header < 0) return s->asked || ms <= left_ms(s, WARY_SHARE); /* what functions cost is not known */
     bool doubtful = s->asked ? r->doubtful : r->part < 1;
+    if (s->asked && !doubtful && bk_worth_lost(a, PAID * ms)) return true;
     share share = share_of(a, bk_worth_lost(a, a->replaces ? ms : SURE * ms), doubtful);
     double least = share == WARY_SHARE ? WARY * ms / r->part : s->asked || a->replaces ? 0 : ms;
     return bk_worth_lost(a, least) && ms <= left_ms(s, share);
