@@ -104,17 +104,19 @@ def with_c(name, args):
 
 
 def settle(call):
-    """Calls until all is compiled that is going to be: three calls in a row that ask for nothing. Gives the result."""
+    """Calls until all is compiled that is going to be: three calls and a quarter of a second that ask for nothing, and no
+    longer than five seconds. Gives the result."""
     import backedge
 
-    quiet, result = 0, None
-    for _ in range(20):
+    begin = since = time.process_time()
+    calls, result = 0, None
+    while calls < 3 or (time.process_time() < since + 0.25 and time.process_time() < begin + 5):
         before = backedge.stats()["compiles"]
         result = call()
         backedge._core.drain()
-        quiet = quiet + 1 if backedge.stats()["compiles"] == before else 0
-        if quiet == 3:
-            break
+        calls += 1
+        if backedge.stats()["compiles"] != before:
+            calls, since = 0, time.process_time()
     return result
 
 
