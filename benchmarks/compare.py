@@ -104,8 +104,8 @@ def with_c(name, args):
 
 
 def settle(call):
-    """Calls until all is compiled that is going to be: three calls and a quarter of a second that ask for nothing, and no
-    longer than five seconds. Gives the result."""
+    """Calls until all is compiled that is going to be: three calls and a quarter of a second that ask for nothing,
+    and no longer than five seconds. Gives the result."""
     import backedge
 
     begin = since = time.process_time()
